@@ -1,0 +1,1 @@
+"""What is said, and over which wires."""

@@ -1,0 +1,202 @@
+"""Accounts, tokens, profiles and what a user may see of themself."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, SecretStr, StringConstraints
+
+from protocols.messages.base import Command, Grade, Language, Login, Message, PersonName, Role, Slug
+
+
+class Register(Message):
+    login: Login
+    password: SecretStr
+    name: PersonName
+    language: Language = "ru"
+    grade: Grade | None = None
+
+
+class OpenToken(Message):
+    """`address` is where the request came from: guessing is slowed per login and per address."""
+
+    login: str
+    password: SecretStr
+    address: str
+
+
+class CloseToken(Command):
+    token: SecretStr
+
+
+class Authenticate(Message):
+    token: SecretStr
+
+
+class Caller(Message):
+    """Whom a token stands for."""
+
+    user: int
+    role: Role
+    language: Language
+
+
+class Profile(Message):
+    id: int
+    login: str | None
+    name: str
+    language: Language
+    grade: int | None
+    role: Role
+    notifications: bool
+    registered_at: datetime
+    last_seen_at: datetime | None
+    telegram: bool
+
+
+class TokenGranted(Message):
+    token: str
+    expires_at: datetime
+    user: Profile
+
+
+class ShowProfile(Command):
+    pass
+
+
+class ChangeProfile(Command):
+    """Only what is set is changed."""
+
+    name: PersonName | None = None
+    language: Language | None = None
+    grade: Grade | None = None
+    notifications: bool | None = None
+
+
+class EraseAccount(Command):
+    password: SecretStr
+
+
+class ExportAccount(Command):
+    pass
+
+
+class AccountExport(Message):
+    """Everything kept about a user."""
+
+    profile: Profile
+    tokens: tuple[dict[str, JsonValue], ...]
+    favorites: tuple[dict[str, JsonValue], ...]
+    trainings: tuple[dict[str, JsonValue], ...]
+    answers: tuple[dict[str, JsonValue], ...]
+    reports: tuple[dict[str, JsonValue], ...]
+    journal: tuple[dict[str, JsonValue], ...]
+
+
+class CreateLinkCode(Command):
+    pass
+
+
+class LinkCode(Message):
+    code: str
+    expires_at: datetime
+
+
+class ReportQuestion(Command):
+    question: str
+    subject: Slug | None = None
+    text: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]*$")
+    ]
+
+
+class Reported(Message):
+    id: int
+    question: str
+    subject: str
+    text: str
+    reported_at: datetime
+
+
+class SetFavoriteById(Command):
+    """A favourite by the id a student sees; `subject` is needed where two subjects share the id."""
+
+    question: str
+    subject: Slug | None = None
+    favorite: bool
+
+
+class ListTrainings(Command):
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    after: str | None = None
+
+
+class ShowTrainingById(Command):
+    training: str
+
+
+class ShowStatistics(Command):
+    subject: Slug | None = None
+    days: Annotated[int, Field(ge=1, le=3660)] | None = None
+
+
+class Figures(Message):
+    """`score` is the sum over answers, each 0 to 1; `seconds` is the time spent on them."""
+
+    answered: int
+    correct: int
+    score: float
+    seconds: float
+
+
+class SubjectFigures(Figures):
+    subject: str
+    title: str
+
+
+class TopicFigures(Figures):
+    subject: str
+    topic: str
+    title: str
+
+
+class DayFigures(Figures):
+    day: date
+
+
+class Streak(Message):
+    """Days in a row with an answer: up to today (or yesterday), and the longest ever."""
+
+    current: int
+    longest: int
+
+
+class Statistics(Message):
+    totals: Figures
+    trainings: int
+    by_subject: tuple[SubjectFigures, ...]
+    by_topic: tuple[TopicFigures, ...]
+    by_day: tuple[DayFigures, ...]
+    streak: Streak
+
+
+class DrawStatistics(ShowStatistics):
+    format: Literal["svg", "png"]
+
+
+class ShowLeaderboard(Command):
+    subject: Slug
+    days: Annotated[int, Field(ge=1, le=3660)] | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 100
+
+
+class Standing(Message):
+    place: int
+    name: str
+    score: float
+    answered: int
+
+
+class Leaderboard(Message):
+    items: tuple[Standing, ...]

@@ -1,0 +1,137 @@
+"""Subjects as students see them, and the bank as departments keep it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, JsonValue
+
+from protocols.messages.base import Command, Kind, Language, Message, Role, Slug
+
+BankFormat = Literal["yaml", "json", "gift"]
+
+
+class ListSubjects(Message):
+    language: Language = "ru"
+
+
+class ShownTopic(Message):
+    slug: str
+    title: str
+    questions: int
+
+
+class ShownSubject(Message):
+    slug: str
+    title: str
+    questions: int
+    topics: tuple[ShownTopic, ...]
+
+
+class Subjects(Message):
+    items: tuple[ShownSubject, ...]
+
+
+class ShowSubjectSchema(Message):
+    subject: Slug
+
+
+class ShowFile(Message):
+    file: str
+
+
+class File(Message):
+    content: bytes
+    media_type: str
+
+
+class EditorCommand(Command):
+    role: ClassVar[Role] = "editor"
+
+
+class ValidateBank(EditorCommand):
+    """`content` is the file as it came; `name` is only told in messages."""
+
+    content: bytes
+    name: str = "file"
+    subject: Slug | None = None
+    format: BankFormat | None = None
+
+
+class ImportBank(ValidateBank):
+    partial: bool = False
+
+
+class SkippedEntry(Message):
+    where: str
+    reason: str
+
+
+class EntryError(Message):
+    where: str
+    path: str
+    message: str
+
+
+class BankReport(Message):
+    """`where` is a line (`line 12`), a row or a question's id; nothing was written unless the errors allow it."""
+
+    subject: str | None
+    format: BankFormat | None
+    total: int
+    valid: int
+    added: int
+    updated: int
+    unchanged: int
+    skipped: tuple[SkippedEntry, ...]
+    errors: tuple[EntryError, ...]
+
+
+class ListQuestions(EditorCommand):
+    subject: Slug | None = None
+    topic: Slug | None = None
+    kind: Kind | None = None
+    archived: bool = False
+    search: str | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    after: str | None = None
+
+
+class ShowBankQuestion(EditorCommand):
+    question: str
+    subject: Slug | None = None
+
+
+class ChangeQuestion(ShowBankQuestion):
+    """`changes` are members of the question as in a bank file; the result must be a valid question."""
+
+    changes: dict[str, JsonValue]
+
+
+class ArchiveQuestion(ShowBankQuestion):
+    """An archived question is drawn no more; trainings that hold it, and its counters, stay."""
+
+
+class Counters(Message):
+    answered: int
+    correct: int
+
+
+class BankQuestion(Message):
+    """A question with its key, as in a bank file, and what is known of it."""
+
+    id: str
+    subject: str
+    kind: Kind
+    topic: str
+    difficulty: int
+    question: dict[str, JsonValue]
+    archived: bool
+    updated_at: datetime
+    statistics: Counters
+
+
+class BankQuestions(Message):
+    items: tuple[BankQuestion, ...]
+    next: str | None

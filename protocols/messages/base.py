@@ -1,0 +1,50 @@
+"""The words that every message is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Kind: TypeAlias = Literal["single", "multiple", "text", "number", "order", "match"]
+Mode: TypeAlias = Literal["practice", "exam"]
+Role: TypeAlias = Literal["student", "editor", "admin"]
+Language: TypeAlias = Literal["ru", "en"]
+Platform: TypeAlias = Literal["http", "web", "telegram"]
+VerdictName: TypeAlias = Literal["correct", "partial", "wrong"]
+
+KINDS: tuple[Kind, ...] = ("single", "multiple", "text", "number", "order", "match")
+ROLES: tuple[Role, ...] = ("student", "editor", "admin")
+
+# NUL cannot be stored by PostgreSQL, and a lone surrogate by nothing at all: neither is text.
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+# A department's own id of a question or an option: anything that can stand in a path.
+OwnId = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x20/\\?#%\x7f]{1,100}$")]
+Login = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{2,63}$")]
+Password = Annotated[str, StringConstraints(min_length=8, max_length=200, pattern=r"^[^\x00]*$")]
+PersonName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$"),
+]
+Grade = Annotated[int, Field(ge=1, le=12)]
+Body = Annotated[str, StringConstraints(min_length=1, max_length=20_000, pattern=r"^[^\x00]*$")]
+Weight = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Message(BaseModel):
+    """A frozen value; a field that nobody knows is an error, not a surprise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=1_000_000)
+
+
+class Command(Message):
+    """Something a user asks for. `user` is the one who asks; `role` is what they must at least be."""
+
+    role: ClassVar[Role] = "student"
+    user: int
+
+
+class Done(Message):
+    """It is so, and there is nothing to tell."""

@@ -1,0 +1,238 @@
+"""Commands, events and replies of one student's session."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import Field, JsonValue, StringConstraints, model_validator
+
+from protocols.messages.base import Command, Kind, Message, Mode, OwnId, Platform, Slug, VerdictName
+
+Response: TypeAlias = (
+    Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")]
+    | Annotated[int, Field(strict=True, ge=-(10**18), le=10**18)]
+    | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+    | Annotated[list[OwnId], Field(max_length=100)]
+    | Annotated[dict[OwnId, OwnId], Field(max_length=100)]
+)
+
+
+class DifficultyRange(Message):
+    min: Annotated[int, Field(ge=1, le=5)] | None = None
+    max: Annotated[int, Field(ge=1, le=5)] | None = None
+
+
+class Filters(Message):
+    topics: Annotated[tuple[Slug, ...], Field(max_length=100)] | None = None
+    kinds: Annotated[tuple[Kind, ...], Field(max_length=6)] | None = None
+    difficulty: DifficultyRange | None = None
+    only: Literal["unseen", "mistakes", "favorites"] | None = None
+
+
+class SessionCommand(Command):
+    """A command that only the user's own session actor may answer."""
+
+    platform: Platform = "http"
+
+
+class StartTraining(SessionCommand):
+    subject: Slug
+    size: Annotated[int, Field(ge=1, le=200)] = 10
+    mode: Mode = "practice"
+    minutes: Annotated[int, Field(ge=1, le=300)] | None = None
+    filters: Filters = Filters()
+
+    @model_validator(mode="after")
+    def _minutes_belong_to_an_exam(self) -> Self:
+        if self.mode == "exam" and self.minutes is None:
+            raise ValueError("minutes: an exam needs its length, 1 to 300 minutes")
+        if self.mode == "practice" and self.minutes is not None:
+            raise ValueError("minutes: only an exam has a time limit")
+        return self
+
+
+class GiveAnswer(SessionCommand):
+    training: str
+    question: str
+    response: Response
+
+
+class SkipQuestion(SessionCommand):
+    training: str
+    question: str
+
+
+class FinishTraining(SessionCommand):
+    training: str
+
+
+class ShowTraining(SessionCommand):
+    """The open training (`training` is None), or the last one by its id while the session remembers it."""
+
+    training: str | None = None
+
+
+class SetFavorite(SessionCommand):
+    question: int
+    favorite: bool
+
+
+class EraseSession(SessionCommand):
+    """The last word of a session: what it stored is erased by whoever carries its events onward."""
+
+
+# --- Events -------------------------------------------------------------------------------------------------
+
+
+class Event(Message):
+    """What happened, as the journal keeps it. `at` is in microseconds since 1970, by the server's clock."""
+
+    at: int
+
+
+class TrainingStarted(Event):
+    type: Literal["started"] = "started"
+    training: str
+    subject: str
+    mode: Mode
+    questions: tuple[int, ...]
+    seed: int
+    deadline: int | None
+    platform: Platform
+
+
+class QuestionAnswered(Event):
+    """`question` is the bank's number of it; `seconds` since it was shown."""
+
+    type: Literal["answered"] = "answered"
+    training: str
+    question: int
+    subject: str
+    topic: str
+    kind: Kind
+    response: Response
+    score: float
+    seconds: float
+    platform: Platform
+
+
+class QuestionSkipped(Event):
+    type: Literal["skipped"] = "skipped"
+    training: str
+    question: int
+
+
+class TrainingFinished(Event):
+    type: Literal["finished"] = "finished"
+    training: str
+    reason: Literal["complete", "student", "replaced", "time"]
+
+
+class FavoriteSet(Event):
+    type: Literal["favorite"] = "favorite"
+    question: int
+    favorite: bool
+
+
+class SessionErased(Event):
+    type: Literal["erased"] = "erased"
+
+
+AnyEvent: TypeAlias = (
+    TrainingStarted | QuestionAnswered | QuestionSkipped | TrainingFinished | FavoriteSet | SessionErased
+)
+JournalEvent: TypeAlias = Annotated[AnyEvent, Field(discriminator="type")]
+
+
+# --- Replies of a session -----------------------------------------------------------------------------------
+
+
+class Progress(Message):
+    """`correct` is None while an exam is open."""
+
+    answered: int
+    correct: int | None
+    skipped: int
+    left: int
+
+
+class ShownChoice(Message):
+    id: str
+    text: str
+    image: str | None = None
+
+
+class ShownQuestion(Message):
+    """A question without its key."""
+
+    id: str
+    subject: str
+    topic: str
+    kind: Kind
+    difficulty: int
+    text: str
+    image: str | None = None
+    options: tuple[ShownChoice, ...] | None = None
+    left: tuple[ShownChoice, ...] | None = None
+    right: tuple[ShownChoice, ...] | None = None
+
+
+class Verdict(Message):
+    """`score`, `verdict`, `key`, `explanation` and `feedback` are None in an exam."""
+
+    question: str
+    score: float | None
+    verdict: VerdictName | None
+    key: JsonValue
+    explanation: str | None
+    feedback: str | None = None
+    next: ShownQuestion | None
+    progress: Progress
+
+
+class Skipped(Message):
+    next: ShownQuestion | None
+    progress: Progress
+
+
+class Reviewed(Message):
+    """One question of a finished training; `score` and `verdict` are None where no answer was given."""
+
+    question: str
+    topic: str
+    kind: Kind
+    text: str
+    response: JsonValue
+    score: float | None
+    verdict: VerdictName | None
+    key: JsonValue
+    explanation: str
+
+
+class Summary(Message):
+    """`score` is the sum over answers, each 0 to 1; `share` is that over the size."""
+
+    answered: int
+    correct: int
+    partial: int
+    wrong: int
+    unanswered: int
+    score: float
+    share: float
+    seconds: float
+    questions: tuple[Reviewed, ...]
+
+
+class Training(Message):
+    id: str
+    subject: str
+    mode: Mode
+    size: int
+    status: Literal["open", "finished"]
+    started_at: datetime
+    finished_at: datetime | None
+    deadline: datetime | None
+    progress: Progress
+    question: ShownQuestion | None
+    summary: Summary | None
