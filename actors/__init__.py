@@ -1,0 +1,1 @@
+"""Who does the work: the actors of the trainer and the runtime that they live on."""
