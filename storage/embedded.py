@@ -7,16 +7,18 @@ Layout of the folder:
     mongo/          dbpath of the one-member replica set; mongo.log beside it
     run/            the Unix sockets
 
-Nobody but the owner of the folder reaches the engines: they listen on Unix sockets only, in a folder of mode
-0700. That is why the connections need no password: whoever can open the socket could as well read the data files.
+Nobody but the owner of the folder reaches the engines: they listen on Unix sockets only, in a folder of
+mode 0700. That is why the connections need no password: whoever can open the socket could as well read the
+data files.
 
-PostgreSQL refuses to run as root. A service that runs as root therefore starts the engines under another account
-(the owner of the data folder, or `nobody`), through `setpriv`. They keep one capability, CAP_DAC_OVERRIDE,
-because the binaries and the data may lie below a folder that only root can enter, such as /root.
+PostgreSQL refuses to run as root. A service that runs as root therefore starts the engines under another
+account (the owner of the data folder, or `nobody`), through `setpriv`. They keep one capability,
+CAP_DAC_OVERRIDE, because the binaries and the data may lie below a folder that only root can enter, such as
+/root.
 
-A service that dies without a goodbye takes its engines along (PR_SET_PDEATHSIG, they shut down cleanly). What
-survives even that is found and stopped by the next start before it starts its own: so every engine is a child of
-the service, with current settings, and there is one way to watch and to stop it.
+A service that dies without a goodbye takes its engines along (PR_SET_PDEATHSIG, they shut down cleanly).
+What survives even that is found and stopped by the next start before it starts its own: so every engine is
+a child of the service, with current settings, and there is one way to watch and to stop it.
 """
 
 import asyncio
@@ -79,7 +81,7 @@ class DataFolderBusy(DataFolderUnusable):
 
 
 class EngineFailed(Exception):
-    """An engine cannot be started or stopped: names it, what happened, the end of its log and where that is."""
+    """An engine does not start or stop. Names it, what happened, the end of its log and where that is."""
 
     def __init__(self, engine: str, problem: str, log_file: Path | None = None) -> None:
         self.engine = engine
@@ -97,16 +99,16 @@ MENDS: Mapping[str, str] = {
     "Read-only file system": "The disk is mounted read-only.",
     "error while loading shared libraries": "A system library is missing: apt-get install libcurl4 libssl3.",
     "could not look up effective user ID": "The account has no entry in /etc/passwd: add one.",
-    "featureCompatibilityVersion": "Another MongoDB version wrote the data: move mongo/ away or set [mongo] url.",
-    "unsupported WiredTiger file version": "A newer MongoDB wrote the data: move mongo/ away or set [mongo] url.",
+    "featureCompatibilityVersion": "Another MongoDB version wrote this: move mongo/ away or set [mongo] url.",
+    "unsupported WiredTiger file version": "A newer MongoDB wrote this: move mongo/ away or set [mongo] url.",
 }
 
 
 class Engines:
     """The engines of one data folder; an engine that dies is started again.
 
-    `async with Engines(path) as endpoints:` starts them (a second or two; longer after a crash) and stops them at
-    the end. The endpoints stay valid until then, across restarts of an engine.
+    `async with Engines(path) as endpoints:` starts them (a second or two; longer after a crash) and
+    stops them at the end. The endpoints stay valid until then, across restarts of an engine.
     """
 
     def __init__(self, path: Path, *, postgres: bool = True, mongo: bool = True) -> None:
@@ -199,8 +201,8 @@ class Engines:
 def attach(path: Path) -> Endpoints | None:
     """The endpoints of the engines that a running service keeps in this folder, or None when none does.
 
-    For command-line tools that work beside a running service. Raises DataFolderUnusable if the folder may not be
-    read.
+    For command-line tools that work beside a running service. Raises DataFolderUnusable if the folder may not
+    be read.
     """
     return _FolderLock.read(path.absolute())
 
@@ -331,7 +333,7 @@ class _Engine(ABC):
     async def _until_ready(self, process: asyncio.subprocess.Process, began: float) -> None:
         report = began + REPORT_SECONDS
         while process.returncode is None:
-            if await self.answers():
+            if await self._listens() and await self.answers():
                 return
             now = time.monotonic()
             if now > began + START_SECONDS:
@@ -342,15 +344,23 @@ class _Engine(ABC):
             await asyncio.sleep(0.02)
         raise EngineFailed(self.name, f"ended while starting, exit code {process.returncode}", self.log_file)
 
+    async def _listens(self) -> bool:
+        try:
+            _, writer = await asyncio.wait_for(asyncio.open_unix_connection(self.socket), 5.0)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        return True
+
     async def _spawn(self, command: list[str]) -> asyncio.subprocess.Process:
-        """Start a process that gets no signals of our terminal, no secrets of our environment, and goes with us."""
+        """A process that goes when we go and sees no signal of our terminal, no secret of our environment."""
         setpriv = shutil.which("setpriv")
         if setpriv is None:
             raise EngineFailed(self.name, "needs the command setpriv: apt-get install util-linux")
         # The kernel sends this when the thread that forked ends: the thread of the event loop.
         drop = ["--pdeathsig", self.stop_signals[0][0].name.removeprefix("SIG")]
         if self.account:
-            # access(2), which PostgreSQL calls on its own binary, ignores capabilities without no_setuid_fixup.
+            # Without no_setuid_fixup, access(2) ignores capabilities; PostgreSQL calls it on its own binary.
             drop += ["--reuid", str(self.account.uid), "--regid", str(self.account.gid), "--clear-groups"]
             drop += ["--inh-caps", "-all,+dac_override", "--ambient-caps", "-all,+dac_override"]
             drop += ["--securebits", "+no_setuid_fixup"]
@@ -421,8 +431,8 @@ class _Postgres(_Engine):
         if found != ours:
             raise EngineFailed(
                 self.name,
-                f"{self.data} was made by PostgreSQL {found}, this is PostgreSQL {ours}: dump it with the old "
-                "version and load it here, move it away, or configure [postgres] url",
+                f"{self.data} was made by PostgreSQL {found}, this is PostgreSQL {ours}: dump it with the old"
+                " one and load it here, move it away, or configure [postgres] url",
             )
         _disown_reused_pid(self.data / "postmaster.pid")
 
@@ -479,8 +489,6 @@ class _Postgres(_Engine):
         return [str(binary), "-D", str(self.data), *(f"--{key}={value}" for key, value in settings.items())]
 
     async def answers(self) -> bool:
-        if not self.socket.exists():
-            return False
         try:
             connection = await asyncpg.connect(
                 host=str(self.sockets), user=DATABASE, database="postgres", timeout=5.0, command_timeout=30.0
@@ -533,8 +541,6 @@ class _Mongo(_Engine):
         ]
 
     async def answers(self) -> bool:
-        if not self.socket.exists():
-            return False
         # A new client each time: one that saw the server before its initiation goes on believing what it saw.
         client: AsyncIOMotorClient[dict[str, object]] = AsyncIOMotorClient(
             self.url, serverSelectionTimeoutMS=500, connectTimeoutMS=2000, socketTimeoutMS=30000
@@ -564,7 +570,7 @@ STILL_STARTING = frozenset({23, 94, 11600, 11602, 189})
 
 
 class _FolderLock:
-    """The right to run in a data folder. It ends with the process that holds it; children do not inherit it."""
+    """The right to run in a data folder. It ends with the process that has it; children do not inherit it."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -631,7 +637,7 @@ def _json(raw: bytes) -> dict[str, object]:
 
 
 def _prepare_folder(path: Path) -> _Account | None:
-    """Make the data folder if there is none, check that we may write it, choose the account of the engines."""
+    """Make the data folder if there is none, check that we may write it, choose the engines' account."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise DataFolderUnusable(
             f"Embedded engines run on Linux x86-64, not on {sys.platform} {platform.machine()}: "
@@ -668,7 +674,7 @@ def _known(uid: int) -> bool:
 
 
 def _socket_folder(path: Path) -> Path:
-    """A folder of mode 0700 for the sockets: in the data folder, or a temporary one where that path is too long."""
+    """A folder of mode 0700 for the sockets: in the data folder, or a temporary one if that is too long."""
     inside = path / "run"
     # The comma separates hosts in a PostgreSQL URL.
     if len(os.fsencode(inside / ".s.PGSQL.5432.lock")) > SOCKET_PATH_BYTES or "," in str(path):
@@ -740,8 +746,8 @@ def _processes_on(data: Path) -> list[int]:
 def _disown_reused_pid(pid_file: Path) -> None:
     """Let PostgreSQL see that a pid file is stale though its pid runs again, as something else.
 
-    PostgreSQL takes the pid of its own parent for stale, so that goes in. Removing the file would also remove its
-    guard against children of the dead server that still use the shared memory.
+    PostgreSQL takes the pid of its own parent for stale, so that goes in. Removing the file would also remove
+    its guard against children of the dead server that still use the shared memory.
     """
     try:
         first, _, rest = pid_file.read_text().partition("\n")
