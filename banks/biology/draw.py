@@ -92,9 +92,11 @@ def pointer(mark: Point, target: Point, text: str) -> str:
 
 def save(name: str, width: int, height: int, title: str, parts: Iterable[str]) -> None:
     body = "\n".join(parts)
+    size = f'width="{width}" height="{height}"'
     (PICTURES / f"{name}.svg").write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-        f' role="img">\n<title>{title}</title>\n<rect width="{width}" height="{height}" fill="#ffffff"/>\n{body}\n</svg>\n',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {size} role="img">\n'
+        f"<title>{title}</title>\n"
+        f'<rect {size} fill="#ffffff"/>\n{body}\n</svg>\n',
         encoding="utf-8",
     )
 
@@ -367,8 +369,10 @@ def flower() -> None:
         def at(x: float, y: float, side: int = side) -> str:
             return f"{num(300 + side * x)} {num(y)}"
 
-        sepal = f"M{at(14, 385)}C{at(60, 395)} {at(105, 375)} {at(120, 325)}C{at(85, 345)} {at(50, 355)} {at(26, 352)}Z"
-        petal = f"M{at(26, 352)}C{at(110, 340)} {at(215, 240)} {at(205, 90)}C{at(140, 110)} {at(75, 230)} {at(26, 352)}Z"
+        sepal = f"M{at(14, 385)}C{at(60, 395)} {at(105, 375)} {at(120, 325)}"
+        sepal += f"C{at(85, 345)} {at(50, 355)} {at(26, 352)}Z"
+        petal = f"M{at(26, 352)}C{at(110, 340)} {at(215, 240)} {at(205, 90)}"
+        petal += f"C{at(140, 110)} {at(75, 230)} {at(26, 352)}Z"
         parts += [path(petal, "#f7c6d6"), path(sepal, "#a9cf8e")]
         parts.append(path(f"M{at(24, 348)}Q{at(75, 260)} {at(88, 170)}", "none", "#7a6a1a", 4))
         parts.append(ellipse(300 + side * 90, 150, 13, 27, "#f2d64b"))
@@ -420,8 +424,7 @@ def heart() -> None:
     for x, y, w, h in ((112, 54, 56, 10), (228, 54, 54, 10), (321, 54, 54, 10)):
         parts.append(box(x, y, w, h, "#ffffff", 0, 1, "#ffffff"))
     parts.append(box(586, 186, 12, 52, "#ffffff", 0, 1, "#ffffff"))
-    for x in (125, 175, 425, 475):
-        parts.append(line((x, 255), (x, 290)))
+    parts += [line((x, 255), (x, 290)) for x in (125, 175, 425, 475)]
     parts += [
         arrow((140, 70), (140, 158)),
         arrow((150, 240), (150, 305)),
