@@ -271,8 +271,8 @@ def clubs() -> Iterator[str]:
         yield circle(at, 120, colour=colour, width=4)
     yield label((95, 30), "шахматы", 24, BLUE)
     yield label((95, 62), "17", 24, BLUE)
-    yield label((500, 30), "робототехника", 24, RED)
-    yield label((500, 62), "14", 24, RED)
+    yield label((492, 30), "робототехника", 24, RED)
+    yield label((492, 62), "14", 24, RED)
     yield label((470, 380), "астрономия", 24)
     yield label((470, 412), "12", 24)
 
