@@ -1,0 +1,409 @@
+"""What a command does: `decide` says what happens, `evolve` what it changes. Both are pure.
+
+Whoever runs them first lets time have its say, and journals that whatever becomes of the command:
+
+    for event in expire(state, now): state = evolve(state, event)
+    for event in decide(state, command, context): state = evolve(state, event)
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final, Protocol
+
+from actors.training.grading import canonical, grade, verdict_of
+from actors.training.selection import History, Numbers, SubjectIndex, contains, draw, without_each
+from actors.training.state import (
+    ANSWERED,
+    DROPPED,
+    SKIPPED,
+    UNTOUCHED,
+    Answer,
+    Reason,
+    SessionState,
+    TrainingState,
+    initial,
+    numbers,
+    training_id,
+)
+from protocols.messages import (
+    AnyEvent,
+    AnyQuestion,
+    Conflict,
+    EraseSession,
+    FavoriteSet,
+    FieldError,
+    FinishTraining,
+    GiveAnswer,
+    Invalid,
+    Kind,
+    NotFound,
+    QuestionAnswered,
+    QuestionSkipped,
+    SessionCommand,
+    SessionErased,
+    SetFavorite,
+    ShowTraining,
+    SkipQuestion,
+    StartTraining,
+    Subject,
+    TrainingFinished,
+    TrainingStarted,
+)
+
+MOST_FAVORITES: Final = 10_000
+LONGEST_SECONDS: Final = 3600.0
+"""Who comes back to a question the next day has not thought about it all night."""
+
+_SECOND: Final = 1_000_000
+_ORDINAL: Final = re.compile(r"[1-9][0-9]{0,8}")
+_MARKS: Final = tuple(bytes([mark]) for mark in range(4))
+
+__all__ = ["Bank", "Context", "Place", "decide", "evolve", "expire", "initial"]
+
+
+class Place(Protocol):
+    """Where a question stands in the bank."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def difficulty(self) -> int: ...
+    @property
+    def id(self) -> str: ...
+
+
+class Bank(Protocol):
+    """The questions, in memory. `question` and `place` raise `KeyError`, `find` raises `NotFound`.
+
+    Archived questions are found by all but `index`: a training that holds them goes on.
+    """
+
+    def subject(self, slug: str, /) -> Subject | None: ...
+    def question(self, number: int, /) -> AnyQuestion: ...
+    def place(self, number: int, /) -> Place: ...
+    def find(self, id: str, subject: str | None, /) -> int: ...
+    def index(self, subject: str, /) -> SubjectIndex: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the rules may know of the world. `now` is in microseconds since 1970."""
+
+    now: int
+    bank: Bank
+    random: Random
+
+
+def expire(state: SessionState, now: int) -> tuple[AnyEvent, ...]:
+    """The end of an exam whose time is up: at its deadline, however late that is noticed."""
+    training = state.training
+    if training is None or training.deadline is None or not training.open or now < training.deadline:
+        return ()
+    return (_finished(state, training, training.deadline, "time"),)
+
+
+def decide(state: SessionState, command: SessionCommand, context: Context) -> tuple[AnyEvent, ...]:
+    """What happens because of a command; nothing when it is so already. A `Refusal` changed nothing."""
+    if state.erased:
+        if isinstance(command, EraseSession):
+            return ()
+        raise NotFound("the account was erased, and its trainings with it")
+    match command:
+        case GiveAnswer():
+            return _answer(state, command, context)
+        case SkipQuestion():
+            return _skip(state, command, context)
+        case StartTraining():
+            return _start(state, command, context)
+        case FinishTraining():
+            training = own_training(state, command.training)
+            return (_finished(state, training, context.now, "student"),) if training.open else ()
+        case ShowTraining():
+            return _show(state, command)
+        case SetFavorite():
+            return _favorite(state, command, context)
+        case EraseSession():
+            return (SessionErased(at=context.now),)
+    raise TypeError(f"no rule for {type(command).__name__}")
+
+
+def _show(state: SessionState, command: ShowTraining) -> tuple[AnyEvent, ...]:
+    training = state.training
+    if command.training is None:
+        if training is None or not training.open:
+            raise NotFound("no training is open")
+    elif training is None or command.training != training_id(state.user, training.number):
+        raise NotFound(f"this session does not remember a training {command.training!r}")
+    return ()
+
+
+def own_training(state: SessionState, name: str) -> TrainingState:
+    """The training that the session remembers. Raises `Conflict` for the id of an older one, else `NotFound`."""
+    training = state.training
+    if training is not None and name == training_id(state.user, training.number):
+        return training
+    owner, _, number = name.partition("-")
+    if owner == str(state.user) and _ORDINAL.fullmatch(number) and int(number) <= state.trainings:
+        raise Conflict(f"the training {name!r} is finished, and another was started since")
+    raise NotFound(f"there is no training {name!r}")
+
+
+def _finished(state: SessionState, training: TrainingState, at: int, reason: Reason) -> TrainingFinished:
+    return TrainingFinished(at=at, training=training_id(state.user, training.number), reason=reason)
+
+
+def _start(state: SessionState, command: StartTraining, context: Context) -> tuple[AnyEvent, ...]:
+    subject = context.bank.subject(command.subject)
+    if subject is None:
+        raise NotFound(f"there is no subject {command.subject!r}")
+    index = context.bank.index(command.subject)
+    _check_topics(command, {topic.slug for topic in subject.topics}.union(index.topics))
+
+    events: tuple[AnyEvent, ...] = ()
+    if state.training is not None and state.training.open:
+        events = (_finished(state, state.training, context.now, "replaced"),)
+        state = evolve(state, events[0])  # what was answered in it counts as seen already
+    questions = draw(index, command.filters, state.history, command.size, context.random)
+    if not questions:
+        raise _nothing_matches(command, index, state.history)
+    deadline = None if command.minutes is None else context.now + command.minutes * 60 * _SECOND
+    started = TrainingStarted(
+        at=context.now,
+        training=training_id(state.user, state.trainings + 1),
+        subject=command.subject,
+        mode=command.mode,
+        questions=tuple(questions),
+        seed=context.random.getrandbits(32),
+        deadline=deadline,
+        platform=command.platform,
+    )
+    return (*events, started)
+
+
+def _check_topics(command: StartTraining, known: set[str]) -> None:
+    errors = tuple(
+        FieldError(
+            path=f"filters.topics.{place}",
+            message=f"{command.subject!r} has no topic {topic!r}; its topics are {', '.join(sorted(known))}",
+        )
+        for place, topic in enumerate(command.filters.topics or ())
+        if topic not in known
+    )
+    if errors:
+        raise Invalid(errors[0].message, errors)
+
+
+def _nothing_matches(command: StartTraining, index: SubjectIndex, history: History) -> Conflict:
+    without = without_each(index, command.filters, history)
+    if not without:
+        return Conflict(f"the subject {command.subject!r} has no questions yet", without={})
+    counts = ", ".join(f"{count} without {name!r}" for name, count in without.items())
+    return Conflict(f"no question matches all filters; {counts}", without=dict(without))
+
+
+def _answer(state: SessionState, command: GiveAnswer, context: Context) -> tuple[AnyEvent, ...]:
+    training = own_training(state, command.training)
+    number, position = located(training, command.question, context.bank)
+    question = context.bank.question(number)
+    if training.marks[position] == ANSWERED:
+        if _says_the_same(training, question, number, command):
+            return ()
+        raise Conflict(f"the question {command.question!r} has another answer already; the first one counts")
+    if not training.open:
+        raise Conflict(f"the training {command.training!r} is finished; no more answers are taken")
+    score = grade(question, command.response).score
+    now = context.now
+    answered = QuestionAnswered(
+        at=now,
+        training=command.training,
+        question=number,
+        subject=training.subject,
+        topic=question.topic,
+        kind=question.kind,
+        response=command.response,
+        score=score,
+        seconds=min(max(0.0, (now - training.touched_at) / _SECOND), LONGEST_SECONDS),
+        platform=command.platform,
+    )
+    if training.left - (training.marks[position] != DROPPED) > 0:
+        return (answered,)
+    return answered, _finished(state, training, now, "complete")
+
+
+def _says_the_same(training: TrainingState, question: AnyQuestion, number: int, command: GiveAnswer) -> bool:
+    given = training.answer(number)
+    assert given is not None
+    if given.response == command.response:
+        return True
+    again = canonical(question, command.response)
+    try:
+        return again == canonical(question, given.response)
+    except Invalid:  # the question was changed since, and what was given no longer fits it
+        return False
+
+
+def _skip(state: SessionState, command: SkipQuestion, context: Context) -> tuple[AnyEvent, ...]:
+    """What waits its turn, or is out, is skipped already: only when it has come back does it go for good.
+
+    So a skip that is sent again, because its reply was lost, does nothing more.
+    """
+    training = own_training(state, command.training)
+    number, position = located(training, command.question, context.bank)
+    mark = training.marks[position]
+    if mark == ANSWERED:
+        raise Conflict(f"the question {command.question!r} is answered; it cannot be skipped")
+    if mark == DROPPED:
+        return ()
+    if not training.open:
+        raise Conflict(f"the training {command.training!r} is finished; nothing is left to skip")
+    if mark == SKIPPED and training.current() != position:
+        return ()
+    skipped = QuestionSkipped(at=context.now, training=command.training, question=number)
+    if mark == UNTOUCHED or training.left > 1:
+        return (skipped,)
+    return skipped, _finished(state, training, context.now, "complete")
+
+
+def located(training: TrainingState, id: str, bank: Bank) -> tuple[int, int]:
+    """The bank's number of a question and its position in the training. Raises `NotFound`."""
+    number = bank.find(id, training.subject)
+    position = training.position(number)
+    if position is None:
+        raise NotFound(f"the question {id!r} is not part of this training")
+    return number, position
+
+
+def _favorite(state: SessionState, command: SetFavorite, context: Context) -> tuple[AnyEvent, ...]:
+    if contains(state.favorites, command.question) == command.favorite:
+        return ()
+    if command.favorite:
+        try:
+            context.bank.place(command.question)
+        except KeyError as error:
+            raise NotFound(f"there is no question with the number {command.question}") from error
+        if len(state.favorites) >= MOST_FAVORITES:
+            raise Conflict(f"there are {MOST_FAVORITES} favourites already; remove one first")
+    return (FavoriteSet(at=context.now, question=command.question, favorite=command.favorite),)
+
+
+def evolve(state: SessionState, event: AnyEvent) -> SessionState:
+    """The state after an event. Events come in their order, each once."""
+    match event:
+        case QuestionAnswered():
+            return _with_training(state, _after_answer(_the_training(state), event))
+        case QuestionSkipped():
+            return _with_training(state, _after_skip(_the_training(state), event))
+        case TrainingStarted():
+            return replace(state, trainings=state.trainings + 1, training=_after_start(state, event))
+        case TrainingFinished():
+            return _after_finish(state, _the_training(state), event)
+        case FavoriteSet():
+            change = _added if event.favorite else _removed
+            return replace(state, favorites=change(state.favorites, (event.question,)))
+        case SessionErased():
+            return replace(initial(state.user), trainings=state.trainings, erased=True)
+
+
+def _the_training(state: SessionState) -> TrainingState:
+    assert state.training is not None, "a training starts before anything happens in it"
+    return state.training
+
+
+def _with_training(state: SessionState, training: TrainingState) -> SessionState:
+    # Spelled out, as below: dataclasses.replace costs several times as much, and every answer comes by here.
+    return SessionState(
+        state.user, state.trainings, training, state.seen, state.mistakes, state.favorites, state.erased
+    )
+
+
+def _after_start(state: SessionState, event: TrainingStarted) -> TrainingState:
+    return TrainingState(
+        number=state.trainings + 1,
+        subject=sys.intern(event.subject),
+        mode=event.mode,
+        questions=numbers(event.questions),
+        seed=event.seed,
+        started_at=event.at,
+        deadline=event.deadline,
+        touched_at=event.at,
+        marks=bytes(len(event.questions)),
+    )
+
+
+def _after_answer(before: TrainingState, event: QuestionAnswered) -> TrainingState:
+    position = before.questions.index(event.question)
+    score = event.score
+    return TrainingState(
+        before.number,
+        before.subject,
+        before.mode,
+        before.questions,
+        before.seed,
+        before.started_at,
+        before.deadline,
+        event.at,
+        _marked(before.marks, position, ANSWERED),
+        before.skipped.replace(bytes((position,)), b"") if before.skipped else b"",
+        (*before.answers, Answer(event.question, event.response, score, event.seconds)),
+        before.correct + (verdict_of(score) == "correct"),
+    )
+
+
+def _after_skip(before: TrainingState, event: QuestionSkipped) -> TrainingState:
+    position = before.questions.index(event.question)
+    first = before.marks[position] == UNTOUCHED
+    waiting = before.skipped.replace(bytes((position,)), b"")
+    return replace(
+        before,
+        touched_at=event.at,
+        marks=_marked(before.marks, position, SKIPPED if first else DROPPED),
+        skipped=waiting + bytes((position,)) if first else waiting,
+    )
+
+
+def _after_finish(state: SessionState, training: TrainingState, event: TrainingFinished) -> SessionState:
+    right = [answer.question for answer in training.answers if verdict_of(answer.score) == "correct"]
+    not_right = [answer.question for answer in training.answers if verdict_of(answer.score) != "correct"]
+    seen = [
+        number for number, mark in zip(training.questions, training.marks, strict=True) if mark != UNTOUCHED
+    ]
+    return replace(
+        state,
+        training=replace(training, finished_at=event.at, reason=event.reason),
+        seen=_added(state.seen, seen),
+        mistakes=_added(_removed(state.mistakes, right), not_right),
+    )
+
+
+def _marked(marks: bytes, position: int, mark: int) -> bytes:
+    return marks[:position] + _MARKS[mark] + marks[position + 1 :]
+
+
+def _added(ascending: Numbers, new: Iterable[int]) -> Numbers:
+    missing = [number for number in new if not contains(ascending, number)]
+    if not missing:
+        return ascending
+    changed = ascending[:]
+    for number in missing:
+        insort(changed, number)
+    return changed
+
+
+def _removed(ascending: Numbers, old: Iterable[int]) -> Numbers:
+    present = [number for number in old if contains(ascending, number)]
+    if not present:
+        return ascending
+    changed = ascending[:]
+    for number in present:
+        del changed[bisect_left(changed, number)]
+    return numbers(changed)

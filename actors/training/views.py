@@ -1,0 +1,266 @@
+"""Replies: what a student is shown of a state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from math import fsum
+from typing import TypeVar
+
+from pydantic import JsonValue
+
+from actors.training.grading import grade, verdict_of
+from actors.training.rules import Bank, Context, located, own_training
+from actors.training.state import Answer, SessionState, TrainingState, training_id
+from protocols.messages import (
+    AnyQuestion,
+    Choice,
+    Done,
+    FinishTraining,
+    GiveAnswer,
+    Invalid,
+    MatchQuestion,
+    Message,
+    MultipleQuestion,
+    NumberKey,
+    NumberRange,
+    OrderQuestion,
+    Progress,
+    Reviewed,
+    SessionCommand,
+    ShownChoice,
+    ShownQuestion,
+    ShowTraining,
+    SingleQuestion,
+    Skipped,
+    SkipQuestion,
+    StartTraining,
+    Summary,
+    TextKey,
+    TextQuestion,
+    Training,
+    Verdict,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_64 = (1 << 64) - 1
+
+Item = TypeVar("Item")
+
+
+def reply(state: SessionState, command: SessionCommand, context: Context) -> Message:
+    """The answer to a command that was decided and whose events are in the state."""
+    match command:
+        case GiveAnswer():
+            return verdict(state, command, context.bank)
+        case SkipQuestion():
+            training = own_training(state, command.training)
+            return Skipped(next=shown_now(training, context.bank), progress=progress(training))
+        case StartTraining() | FinishTraining() | ShowTraining():
+            assert state.training is not None
+            return training_view(state.user, state.training, context.bank)
+    return Done()
+
+
+def training_view(user: int, training: TrainingState, bank: Bank) -> Training:
+    """A training with its current question while it is open, with its summary once it is finished."""
+    return Training(
+        id=training_id(user, training.number),
+        subject=training.subject,
+        mode=training.mode,
+        size=len(training.questions),
+        status="open" if training.open else "finished",
+        started_at=moment(training.started_at),
+        finished_at=None if training.finished_at is None else moment(training.finished_at),
+        deadline=None if training.deadline is None else moment(training.deadline),
+        progress=progress(training),
+        question=shown_now(training, bank),
+        summary=None if training.open else summary(training.questions, training.answers, bank),
+    )
+
+
+def verdict(state: SessionState, command: GiveAnswer, bank: Bank) -> Verdict:
+    """What became of an answer that is in the state; in an exam only that it was taken."""
+    training = own_training(state, command.training)
+    number, _ = located(training, command.question, bank)
+    following, so_far = shown_now(training, bank), progress(training)
+    if training.mode == "exam":
+        return Verdict(
+            question=command.question,
+            score=None,
+            verdict=None,
+            key=None,
+            explanation=None,
+            next=following,
+            progress=so_far,
+        )
+    answer = training.answer(number)
+    assert answer is not None
+    question = bank.question(number)
+    return Verdict(
+        question=command.question,
+        score=answer.score,
+        verdict=verdict_of(answer.score),
+        key=key_of(question),
+        explanation=question.explanation,
+        feedback=_feedback(question, answer),
+        next=following,
+        progress=so_far,
+    )
+
+
+def _feedback(question: AnyQuestion, answer: Answer) -> str | None:
+    try:
+        return grade(question, answer.response).feedback
+    except Invalid:  # the question was changed since, and what was given no longer fits it
+        return None
+
+
+def progress(training: TrainingState) -> Progress:
+    return Progress(
+        answered=len(training.answers),
+        correct=None if training.mode == "exam" and training.open else training.correct,
+        skipped=training.passed_over,
+        left=training.left,
+    )
+
+
+def summary(questions: Sequence[int], answers: Iterable[Answer], bank: Bank) -> Summary:
+    """The review of a finished training: its questions by number in their order, with what was answered."""
+    given = {answer.question: answer for answer in answers}
+    reviewed = tuple(_reviewed(bank.question(number), given.get(number)) for number in questions)
+    verdicts = [one.verdict for one in reviewed]
+    score = fsum(answer.score for answer in given.values())
+    return Summary(
+        answered=len(given),
+        correct=verdicts.count("correct"),
+        partial=verdicts.count("partial"),
+        wrong=verdicts.count("wrong"),
+        unanswered=verdicts.count(None),
+        score=score,
+        share=score / len(questions),
+        seconds=fsum(answer.seconds for answer in given.values()),
+        questions=reviewed,
+    )
+
+
+def _reviewed(question: AnyQuestion, answer: Answer | None) -> Reviewed:
+    return Reviewed(
+        question=question.id,
+        topic=question.topic,
+        kind=question.kind,
+        text=question.text,
+        response=None if answer is None else answer.response,
+        score=None if answer is None else answer.score,
+        verdict=None if answer is None else verdict_of(answer.score),
+        key=key_of(question),
+        explanation=question.explanation,
+    )
+
+
+def shown_now(training: TrainingState, bank: Bank) -> ShownQuestion | None:
+    """The question that the student is at; None in a finished training."""
+    position = training.current()
+    if position is None:
+        return None
+    number = training.questions[position]
+    return shown(bank.question(number), number, training.subject, training.seed)
+
+
+def shown(question: AnyQuestion, number: int, subject: str, seed: int) -> ShownQuestion:
+    """A question without its key, its choices in the order that belongs to this training's seed."""
+    options = left = right = None
+    if isinstance(question, (SingleQuestion, MultipleQuestion)):
+        options = _choices(shuffled(question.options, seed, number))
+    elif isinstance(question, OrderQuestion):
+        mixed = shuffled(question.options, seed, number)
+        if all(choice.id == name for choice, name in zip(mixed, question.key, strict=True)):
+            mixed = mixed[1:] + mixed[:1]  # what is asked for must not stand there by chance
+        options = _choices(mixed)
+    elif isinstance(question, MatchQuestion):
+        left = _choices(question.left)
+        right = _choices(shuffled(question.right, seed, number))
+    return ShownQuestion(
+        id=question.id,
+        subject=subject,
+        topic=question.topic,
+        kind=question.kind,
+        difficulty=question.difficulty,
+        text=question.text,
+        image=question.image,
+        options=options,
+        left=left,
+        right=right,
+    )
+
+
+def _choices(choices: Iterable[Choice]) -> tuple[ShownChoice, ...]:
+    return tuple(ShownChoice(id=choice.id, text=choice.text, image=choice.image) for choice in choices)
+
+
+def shuffled(items: Sequence[Item], seed: int, number: int) -> list[Item]:
+    """The items in an order that depends on seed and number only (Fisher and Yates' shuffle)."""
+    mixed = list(items)
+    # 128 bits hold the 26! orders of the longest list many times over.
+    bits = _mixed_bits(seed << 32 ^ number) << 64 | _mixed_bits(~(seed << 32 ^ number))
+    for last in range(len(mixed) - 1, 0, -1):
+        bits, other = divmod(bits, last + 1)
+        mixed[last], mixed[other] = mixed[other], mixed[last]
+    return mixed
+
+
+def _mixed_bits(value: int) -> int:
+    """The finalizer of SplitMix64 (Steele, Lea and Flood, 2014), which makes near values far."""
+    value = value + 0x9E3779B97F4A7C15 & _64
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & _64
+    value = (value ^ value >> 27) * 0x94D049BB133111EB & _64
+    return value ^ value >> 31
+
+
+def key_of(question: AnyQuestion) -> JsonValue:
+    """The key as in a bank file, without feedback."""
+    if isinstance(question, SingleQuestion):
+        return question.key
+    if isinstance(question, (MultipleQuestion, OrderQuestion)):
+        return list(question.key)
+    if isinstance(question, MatchQuestion):
+        return dict(question.key)
+    if isinstance(question, TextQuestion):
+        return _text_key(question.key)
+    return _number_key(question.key)
+
+
+def _text_key(key: TextKey) -> JsonValue:
+    shown: dict[str, JsonValue] = {
+        "accept": [
+            one.text if one.weight == 1 else {"text": one.text, "weight": one.weight} for one in key.accept
+        ]
+    }
+    if key.pattern is not None:
+        shown["pattern"] = key.pattern
+    if key.case_sensitive:
+        shown["case_sensitive"] = True
+    return shown
+
+
+def _number_key(key: NumberKey) -> JsonValue:
+    if not key.accept:
+        return _range(key)
+    return {
+        "accept": [
+            _range(one) if one.weight == 1 else _range(one) | {"weight": one.weight} for one in key.accept
+        ]
+    }
+
+
+def _range(accepted: NumberRange) -> dict[str, JsonValue]:
+    if accepted.value is None:
+        return {"min": accepted.min, "max": accepted.max}
+    if accepted.tolerance:
+        return {"value": accepted.value, "tolerance": accepted.tolerance}
+    return {"value": accepted.value}
+
+
+def moment(microseconds: int) -> datetime:
+    """A time in UTC, from microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=microseconds)
