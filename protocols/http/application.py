@@ -1,0 +1,109 @@
+"""The REST wire as one aiohttp application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal
+
+import orjson
+from aiohttp import hdrs, web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from pydantic import BaseModel, ConfigDict
+
+from protocols.http import docs, openapi, problems
+from protocols.http.handling import UPLOADS_AT_ONCE, Handler, Router, guarded, make
+from protocols.http.measuring import Requests
+from protocols.http.routes import BASE, ROUTES
+from protocols.messages import NotFound
+
+PLAIN: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache", "Server": problems.SERVER}
+
+
+class Readiness(BaseModel):
+    """`down`: nothing can be accepted; `degraded`: trainings go on while some figures wait.
+
+    `parts` names each engine with `ok` or with what is wrong.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    status: Literal["ok", "degraded", "down"]
+    parts: dict[str, str]
+
+
+def build(
+    router: Router, *, ready: Callable[[], Awaitable[Readiness]], registry: CollectorRegistry
+) -> web.Application:
+    """All calls of the contract over `router`. `registry` gets the requests' figures; `/metrics` shows it."""
+    app = web.Application()
+    requests = Requests(registry)
+    uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
+
+    def add(method: str, path: str, handler: Handler) -> None:
+        app.router.add_route(method, path, handler, expect_handler=_expectation)
+
+    for route in ROUTES:
+        add(route.method, BASE + route.path, make(route, router, requests, uploads))
+
+    def add_page(path: str, answer: Callable[[web.Request], Awaitable[web.Response]]) -> None:
+        for method in ("GET", "HEAD"):
+            add(method, path, guarded(answer, requests.of(method, path)))
+
+    def add_constant(path: str, body: bytes, media_type: str, headers: dict[str, str]) -> None:
+        async def constant(request: web.Request) -> web.Response:
+            return web.Response(body=body, content_type=media_type, charset="utf-8", headers=PLAIN | headers)
+
+        add_page(path, constant)
+
+    async def readyz(request: web.Request) -> web.Response:
+        readiness = await ready()
+        headers = PLAIN | ({"Retry-After": "5"} if readiness.status == "down" else {})
+        return web.Response(
+            body=orjson.dumps(readiness.model_dump()),
+            status=503 if readiness.status == "down" else 200,
+            content_type="application/json",
+            headers=headers,
+        )
+
+    async def metrics(request: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(registry), headers=PLAIN | {"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    async def home(request: web.Request) -> web.Response:
+        return web.Response(status=302, headers=PLAIN | {"Location": "/api/docs"})
+
+    document = openapi.document()
+    page = {"Content-Security-Policy": docs.POLICY, "Referrer-Policy": "no-referrer"}
+    add_constant(f"{BASE}/openapi.json", orjson.dumps(document), "application/json", {})
+    add_constant("/api/docs", docs.page(document).encode(), "text/html", page)
+    add_constant("/api/docs/style.css", docs.STYLE, "text/css", {})
+    add_constant("/healthz", b'{"status":"ok"}', "application/json", {})
+    add_page("/readyz", readyz)
+    add_page("/metrics", metrics)
+    add_page("/", home)
+    # Last, and on every path: what no other route takes is refused in the same form, without a middleware
+    # that all others would pay for.
+    add("*", "/{tail:.*}", guarded(_unknown, requests.of("*", "unknown")))
+    return app
+
+
+async def _unknown(request: web.Request) -> web.Response:
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        if resource.canonical != "/{tail}":
+            allowed |= (await resource.resolve(request))[1]
+    if not allowed:
+        raise NotFound("there is nothing here; the calls are listed at /api/docs")
+    methods = ", ".join(sorted(allowed))
+    return problems.problem(405, f"here one may only {methods}", headers={"Allow": methods})
+
+
+async def _expectation(request: web.Request) -> web.StreamResponse | None:
+    if request.headers[hdrs.EXPECT].lower() != "100-continue":
+        return problems.problem(417, "the only expectation that can be met is 100-continue")
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    # The interim answer does not count as the answer's beginning.
+    request.writer.output_size = 0
+    return None

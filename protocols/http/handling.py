@@ -1,0 +1,248 @@
+"""Makes the one handler of each route, when the service starts.
+
+The handler is flat on purpose: a request with a body that came with its head reaches the router without
+a task, a middleware or a second validation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import Final, Protocol
+
+import structlog
+from aiohttp import web
+from multidict import CIMultiDict
+from pydantic import SecretStr, ValidationError
+
+from protocols.http import problems, reading
+from protocols.http.inputs import QueryReader, can_name_something
+from protocols.http.measuring import Requests
+from protocols.http.routes import BASE, Route
+from protocols.messages import (
+    ROLES,
+    Authenticate,
+    Caller,
+    Command,
+    File,
+    Forbidden,
+    Invalid,
+    Message,
+    NotFound,
+    Refusal,
+    Unavailable,
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+UPLOADS_AT_ONCE: Final = 2
+# A picture of the bank may be SVG from anywhere: it may draw, and nothing else.
+FILE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+_log = structlog.get_logger("apo.http")
+_level = logging.getLogger("apo.http")
+
+
+class Router(Protocol):
+    """All that this wire knows of the service."""
+
+    async def ask(self, message: Message, /) -> Message:
+        """The reply to a message. Raises a `Refusal`."""
+        ...
+
+    def caller(self, token: str, /) -> Caller | None:
+        """Whom a token stands for, if that is in memory; None: ask `Authenticate`."""
+        ...
+
+
+def make(route: Route, router: Router, requests: Requests, uploads: asyncio.Semaphore) -> Handler:
+    """The handler of one route. `uploads` bounds how many files are held in memory at once."""
+    ask, known = router.ask, router.caller
+    needs_token, needs_address = route.needs_token, "address" in route.message.model_fields
+    role = route.message.role if issubclass(route.message, Command) else "student"
+    allowed_roles = frozenset(ROLES[ROLES.index(role) :])
+    head = _head_reader(route)
+    body = _body_reader(route)
+    closes_token = "token" in route.fixed
+    validate = route.message.__pydantic_validator__.validate_python
+    respond = _responder(route)
+    observe = requests.of(route.method, BASE + route.path)
+
+    async def answer(request: web.Request) -> web.Response:
+        values: dict[str, object] = {}
+        if needs_token:
+            header = request.headers.get("Authorization")
+            token = header[7:] if header is not None and header[:7] == "Bearer " else reading.bearer(header)
+            caller = known(token) or await _identify(ask, reading.bearer(header))
+            if caller.role not in allowed_roles:
+                # Before the body is read: who may not upload shall not fill the memory.
+                raise Forbidden(f"this call is for the role {role!r}, and yours is {caller.role!r}")
+            values["user"] = caller.user
+        if needs_address:
+            values["address"] = request.remote or ""
+        head(request, values)
+        if body is not None:
+            content = request.content
+            body(content.read_nowait() if content.is_eof() else await reading.slow_body(content), values)
+        if closes_token:
+            values["token"] = SecretStr(token)
+        if not route.upload:
+            return respond(await ask(_message(validate, values, route)))
+        if uploads.locked():
+            raise Unavailable("other files are being uploaded; try again soon", retry_after=5)
+        async with uploads:
+            values |= await reading.upload(request)
+            return respond(await ask(_message(validate, values, route)))
+
+    return guarded(answer, observe)
+
+
+def guarded(
+    answer: Callable[[web.Request], Awaitable[web.Response]], observe: Callable[[int, float], None]
+) -> Handler:
+    """Turns whatever `answer` raises into a problem, and notes status and time."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        started = perf_counter()
+        try:
+            response = await answer(request)
+        except Refusal as refusal:
+            response = problems.of_refusal(refusal)
+        except web.RequestPayloadError as error:
+            response = problems.of_refusal(problems.Unreadable(f"the body is not well-formed HTTP: {error}"))
+        except ConnectionError:
+            # The client left; aiohttp closes the connection and nobody is there to be told.
+            raise
+        except Exception:
+            incident = secrets.token_hex(8)
+            _log.exception("request failed", incident=incident, method=request.method, path=request.path)
+            response = problems.problem(
+                500,
+                "something failed here that should not; tell us the incident",
+                details={"incident": incident},
+            )
+        seconds = perf_counter() - started
+        observe(response.status, seconds)
+        if _level.isEnabledFor(logging.DEBUG):
+            _log.debug(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status,
+                milliseconds=round(seconds * 1000, 3),
+            )
+        return response
+
+    return handle
+
+
+async def _identify(ask: Callable[[Message], Awaitable[Message]], token: str) -> Caller:
+    caller = await ask(Authenticate(token=SecretStr(token)))
+    if not isinstance(caller, Caller):
+        raise TypeError(f"the reply to Authenticate is a {type(caller).__name__}, not a Caller")
+    return caller
+
+
+def _head_reader(route: Route) -> Callable[[web.Request, dict[str, object]], None]:
+    """Fills in what `fixed`, the path and the query give. Raises `NotFound`, `Invalid`."""
+    path_fields, fixed = route.path_fields, dict(route.fixed)
+    model = route.query_model()
+    query = QueryReader(model) if model else None
+    narrowed = model if route.narrow else None
+
+    def read(request: web.Request, values: dict[str, object]) -> None:
+        if fixed:
+            values |= fixed
+        if path_fields:
+            match = request.match_info
+            for name in path_fields:
+                value = match[name]
+                if not can_name_something(value):
+                    raise NotFound(f"there is no such {name}")
+                values[name] = value
+        if query is not None:
+            given, errors = query.read(request.query.items())
+            if errors:
+                raise Invalid("the query does not validate", tuple(errors))
+            if narrowed is not None:
+                _message(narrowed.__pydantic_validator__.validate_python, given, route)
+            values |= given
+        elif request.rel_url.raw_query_string:
+            raise Invalid("this call takes no query parameters")
+
+    return read
+
+
+def _body_reader(route: Route) -> Callable[[bytes, dict[str, object]], None] | None:
+    """Fills in what a JSON body gives; None where none is taken.
+
+    Raises `Unreadable`, `TooLarge`, `Invalid`.
+    """
+    model = route.body_model()
+    if model is None:
+        return None
+    whole_body = route.whole_body
+    names = frozenset(route.body_fields)
+    validate = model.__pydantic_validator__.validate_python
+
+    def read(raw: bytes, values: dict[str, object]) -> None:
+        body = reading.json_object(raw)
+        if whole_body is not None:
+            values[whole_body] = body
+            return
+        # A message also has fields that are not the client's to give, such as `user`.
+        if not body.keys() <= names:
+            _message(validate, body, route)
+        values |= body
+
+    return read
+
+
+def _message(validate: Callable[[object], Message], values: dict[str, object], route: Route) -> Message:
+    """Raises `NotFound` where the path itself cannot be, `Invalid` where anything else does not validate."""
+    try:
+        return validate(values)
+    except ValidationError as error:
+        found = problems.field_errors(error, values)
+    for one in found:
+        if one.path in route.path_fields:
+            raise NotFound(f"there is no such {one.path}")
+    raise Invalid("what was sent does not validate", tuple(found))
+
+
+def _responder(route: Route) -> Callable[[Message], web.Response]:
+    """Makes a reply an answer; the headers that never change are prepared once."""
+    status, location, expected = route.status, route.location, route.reply
+    headers = CIMultiDict(
+        {"X-Content-Type-Options": "nosniff", "Cache-Control": route.cache, "Server": problems.SERVER}
+    )
+    if expected is None:
+        return lambda reply: web.Response(status=status, headers=headers)
+    if expected is File:
+        headers["Content-Security-Policy"] = FILE_POLICY
+
+        def file(reply: Message) -> web.Response:
+            if not isinstance(reply, File):
+                raise TypeError(
+                    f"the reply to {route.message.__name__} is a {type(reply).__name__}, not a File"
+                )
+            return web.Response(
+                body=reply.content, status=status, headers=headers, content_type=reply.media_type
+            )
+
+        return file
+
+    headers["Content-Type"] = "application/json"
+    # Reaching for the serializer itself spares model_dump_json's keyword handling, a third of its time.
+    to_json = expected.__pydantic_serializer__.to_json
+
+    def document(reply: Message) -> web.Response:
+        response = web.Response(body=to_json(reply), status=status, headers=headers)
+        if location is not None:
+            response.headers["Location"] = location.format_map(vars(reply))
+        return response
+
+    return document

@@ -1,0 +1,387 @@
+"""The table of calls: the server's routes and the OpenAPI document are both made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import BaseModel, JsonValue
+
+from protocols import messages as m
+from protocols.http.inputs import Cursor, Search, derive
+
+BASE: Final = "/api/v1"
+# Filled by the wire itself, never by a client.
+OWN_FIELDS: Final = frozenset({"user", "platform", "address"})
+PICTURES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")
+FOREVER: Final = "public, max-age=31536000, immutable"
+
+OWN_ID_NOTE: Final = "`subject` is needed only where two subjects share the question's id."
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One call. The parts of `path` in braces are fields of `message`; its other fields are the body,
+    except those in `query` (all of them, where the method is GET) and those that `fixed` gives."""
+
+    method: str
+    path: str
+    message: type[m.Message]
+    reply: type[m.Message] | None
+    tag: str
+    summary: str
+    status: int = 200
+    query: tuple[str, ...] = ()
+    fixed: Mapping[str, JsonValue] = field(default_factory=dict)
+    # `Any`: annotations for pydantic, of query parameters that the message leaves wider than a URL should.
+    narrow: Mapping[str, Any] = field(default_factory=dict)
+    whole_body: str | None = None
+    upload: bool = False
+    media: tuple[str, ...] = ("application/json",)
+    location: str | None = None
+    cache: str = "no-store"
+    missing: str | None = None
+    conflict: str | None = None
+    note: str = ""
+    example: JsonValue = None
+
+    @property
+    def needs_token(self) -> bool:
+        return issubclass(self.message, m.Command)
+
+    @property
+    def path_fields(self) -> tuple[str, ...]:
+        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
+
+    @property
+    def _free(self) -> tuple[str, ...]:
+        taken = OWN_FIELDS | set(self.path_fields) | set(self.fixed)
+        return tuple(name for name in self.message.model_fields if name not in taken)
+
+    @property
+    def query_fields(self) -> tuple[str, ...]:
+        return self._free if self.method == "GET" else self.query
+
+    @property
+    def body_fields(self) -> tuple[str, ...]:
+        if self.upload or self.method == "GET":
+            return ()
+        return tuple(name for name in self._free if name not in self.query)
+
+    def query_model(self) -> type[BaseModel] | None:
+        return derive(self.message, "Query", self.query_fields, self.narrow) if self.query_fields else None
+
+    def body_model(self) -> type[BaseModel] | None:
+        return derive(self.message, "Body", self.body_fields, {}) if self.body_fields else None
+
+
+ACCOUNTS, TRAINING, BANK = "Accounts", "Training", "Question bank"
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route(
+        "POST",
+        "/users",
+        m.Register,
+        m.Profile,
+        ACCOUNTS,
+        "Open an account",
+        201,
+        location=f"{BASE}/me",
+        conflict="The login is taken.",
+        example={"login": "anna", "password": "correct horse", "name": "Анна", "grade": 9},
+    ),
+    Route(
+        "POST",
+        "/tokens",
+        m.OpenToken,
+        m.TokenGranted,
+        ACCOUNTS,
+        "Sign in",
+        201,
+        note="Guessing is slowed per login and per address.",
+        example={"login": "anna", "password": "correct horse"},
+    ),
+    Route(
+        "DELETE",
+        "/tokens/current",
+        m.CloseToken,
+        None,
+        ACCOUNTS,
+        "Sign out",
+        204,
+        fixed={"token": ""},
+        note="The token of this very request is revoked.",
+    ),
+    Route("GET", "/me", m.ShowProfile, m.Profile, ACCOUNTS, "Show the profile"),
+    Route(
+        "PATCH",
+        "/me",
+        m.ChangeProfile,
+        m.Profile,
+        ACCOUNTS,
+        "Change the profile",
+        note='Only what is sent is changed; `"grade": null` clears the grade.',
+        example={"grade": 10},
+    ),
+    Route(
+        "DELETE",
+        "/me",
+        m.EraseAccount,
+        None,
+        ACCOUNTS,
+        "Erase the account",
+        204,
+        note="Everything personal is erased; the statistics of questions stay.",
+        example={"password": "correct horse"},
+    ),
+    Route("GET", "/me/export", m.ExportAccount, m.AccountExport, ACCOUNTS, "Everything kept about the user"),
+    Route(
+        "POST",
+        "/me/link",
+        m.CreateLinkCode,
+        m.LinkCode,
+        ACCOUNTS,
+        "A code that joins the Telegram account",
+        201,
+        note="Typed into the bot as `/link CODE`.",
+        conflict="The account is joined already.",
+    ),
+    Route(
+        "GET",
+        "/subjects",
+        m.ListSubjects,
+        m.Subjects,
+        TRAINING,
+        "All subjects and their topics",
+        cache="no-cache",
+    ),
+    Route(
+        "GET",
+        "/subjects/{subject}/schema",
+        m.ShowSubjectSchema,
+        m.File,
+        BANK,
+        "JSON Schema of one question of a subject",
+        cache="no-cache",
+    ),
+    Route(
+        "GET",
+        "/subjects/{subject}/leaderboard",
+        m.ShowLeaderboard,
+        m.Leaderboard,
+        TRAINING,
+        "The best of a subject",
+    ),
+    Route(
+        "POST",
+        "/trainings",
+        m.StartTraining,
+        m.Training,
+        TRAINING,
+        "Start a training",
+        201,
+        location=BASE + "/trainings/{id}",
+        missing="There is no such subject.",
+        conflict="No question matches the filters; the answer says how many do without each.",
+        note="An open training of the same user is finished first. `minutes` belong to `exam`.",
+        example={"subject": "mathematics", "size": 5},
+    ),
+    Route(
+        "GET",
+        "/trainings",
+        m.ListTrainings,
+        m.Trainings,
+        TRAINING,
+        "Past trainings, the newest first",
+        narrow={"after": Cursor},
+    ),
+    Route(
+        "GET",
+        "/trainings/current",
+        m.ShowTraining,
+        m.Training,
+        TRAINING,
+        "The open training",
+        fixed={"training": None},
+        missing="No training is open.",
+    ),
+    Route("GET", "/trainings/{training}", m.ShowTrainingById, m.Training, TRAINING, "One training"),
+    Route(
+        "POST",
+        "/trainings/{training}/answers",
+        m.GiveAnswer,
+        m.Verdict,
+        TRAINING,
+        "Answer a question",
+        conflict="The training is finished, or the question has another answer already.",
+        note="Sending the same response again is safe and gets the same verdict.",
+        example={"question": "angles-1", "response": "b"},
+    ),
+    Route(
+        "POST",
+        "/trainings/{training}/skip",
+        m.SkipQuestion,
+        m.Skipped,
+        TRAINING,
+        "Skip a question",
+        conflict="The training is finished, or the question cannot be skipped.",
+        example={"question": "angles-1"},
+    ),
+    Route(
+        "POST",
+        "/trainings/{training}/finish",
+        m.FinishTraining,
+        m.Training,
+        TRAINING,
+        "Finish a training",
+        conflict="The training cannot be finished.",
+    ),
+    Route(
+        "PUT",
+        "/me/favorites/{question}",
+        m.SetFavoriteById,
+        None,
+        TRAINING,
+        "Keep a question as a favourite",
+        204,
+        query=("subject",),
+        fixed={"favorite": True},
+        note=OWN_ID_NOTE,
+        conflict="Two subjects have this id.",
+    ),
+    Route(
+        "DELETE",
+        "/me/favorites/{question}",
+        m.SetFavoriteById,
+        None,
+        TRAINING,
+        "Drop a favourite",
+        204,
+        query=("subject",),
+        fixed={"favorite": False},
+        note=OWN_ID_NOTE,
+        conflict="Two subjects have this id.",
+    ),
+    Route(
+        "POST",
+        "/questions/{question}/reports",
+        m.ReportQuestion,
+        m.Reported,
+        TRAINING,
+        "Say that a question is wrong",
+        201,
+        query=("subject",),
+        note=OWN_ID_NOTE,
+        conflict="Two subjects have this id.",
+        example={"text": "Both b and c are right."},
+    ),
+    Route(
+        "GET",
+        "/me/statistics",
+        m.ShowStatistics,
+        m.Statistics,
+        TRAINING,
+        "One's own figures",
+        missing="There is no such subject.",
+    ),
+    Route(
+        "GET",
+        "/me/statistics.svg",
+        m.DrawStatistics,
+        m.File,
+        TRAINING,
+        "One's own figures as SVG",
+        fixed={"format": "svg"},
+        media=("image/svg+xml",),
+        missing="There is no such subject.",
+    ),
+    Route(
+        "GET",
+        "/me/statistics.png",
+        m.DrawStatistics,
+        m.File,
+        TRAINING,
+        "One's own figures as PNG",
+        fixed={"format": "png"},
+        media=("image/png",),
+        missing="There is no such subject.",
+    ),
+    Route(
+        "GET",
+        "/files/{file}",
+        m.ShowFile,
+        m.File,
+        TRAINING,
+        "A picture of a question",
+        media=PICTURES,
+        cache=FOREVER,
+    ),
+    Route(
+        "POST",
+        "/admin/bank/validate",
+        m.ValidateBank,
+        m.BankReport,
+        BANK,
+        "Check a bank file",
+        upload=True,
+        note="Nothing is written. For editors.",
+    ),
+    Route(
+        "POST",
+        "/admin/bank/import",
+        m.ImportBank,
+        m.BankReport,
+        BANK,
+        "Import a bank file",
+        upload=True,
+        query=("partial",),
+        conflict="The bank is being changed by another import.",
+        note="All or nothing, unless `partial=true`. For editors.",
+    ),
+    Route(
+        "GET",
+        "/admin/questions",
+        m.ListQuestions,
+        m.BankQuestions,
+        BANK,
+        "Questions with keys and figures",
+        narrow={"after": Cursor, "search": Search},
+        note="For editors.",
+    ),
+    Route(
+        "GET",
+        "/admin/questions/{question}",
+        m.ShowBankQuestion,
+        m.BankQuestion,
+        BANK,
+        "One question with its key",
+        conflict="Two subjects have this id.",
+        note=f"For editors. {OWN_ID_NOTE}",
+    ),
+    Route(
+        "PATCH",
+        "/admin/questions/{question}",
+        m.ChangeQuestion,
+        m.BankQuestion,
+        BANK,
+        "Change a question",
+        query=("subject",),
+        whole_body="changes",
+        conflict="Two subjects have this id.",
+        note=f"The body holds members of a question as in a bank file. For editors. {OWN_ID_NOTE}",
+        example={"difficulty": 3},
+    ),
+    Route(
+        "DELETE",
+        "/admin/questions/{question}",
+        m.ArchiveQuestion,
+        None,
+        BANK,
+        "Archive a question",
+        204,
+        query=("subject",),
+        conflict="Two subjects have this id.",
+        note=f"It is drawn no more; trainings that hold it and its counters stay. For editors. {OWN_ID_NOTE}",
+    ),
+)

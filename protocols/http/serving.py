@@ -1,0 +1,81 @@
+"""Puts the application on a port, with bounds on slow and vanishing clients."""
+
+from __future__ import annotations
+
+import structlog
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from protocols.http import problems
+
+# From the last answer (or the connection's start) until the next request's head is there whole.
+IDLE_SECONDS = 75.0
+SHUTDOWN_SECONDS = 10.0
+BACKLOG = 1024
+
+_log = structlog.get_logger("apo.http")
+
+
+class _Connection(RequestHandler):
+    """A connection that refuses in problem+json too what is not even HTTP."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer was begun and cannot be taken back")
+        if status == 400:
+            answer = problems.problem(400, "what was sent is not well-formed HTTP")
+        else:
+            _log.error("connection failed", status=status, exc_info=exc)
+            answer = problems.problem(500, "something failed here that should not")
+        answer.force_close()
+        return answer
+
+
+class _Server(web.Server):
+    def __call__(self) -> RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
+class _Runner(web.AppRunner):
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        # aiohttp has no setting for the class of its connections.
+        return _Server(
+            made.request_handler,
+            request_factory=made.request_factory,
+            handler_cancellation=made.handler_cancellation,
+            loop=made._loop,
+            **made._kwargs,
+        )
+
+
+async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
+    """Serves until the runner's `cleanup()`, which closes the port, lets open requests end for
+    SHUTDOWN_SECONDS and then closes their connections. Raises OSError where the port cannot be had.
+
+    A client that leaves does not cancel its request: the command has been sent on, and cutting its way back
+    would save nothing. Bodies are taken as they come, not inflated: a kilobyte could become a gigabyte.
+    """
+    runner = _Runner(
+        app,
+        access_log=None,
+        keepalive_timeout=IDLE_SECONDS,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        handler_cancellation=False,
+        auto_decompress=False,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+    except BaseException:
+        await runner.cleanup()
+        raise
+    return runner
