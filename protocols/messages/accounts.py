@@ -8,11 +8,15 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, SecretStr, StringConstraints
 
 from protocols.messages.base import Command, Grade, Language, Login, Message, PersonName, Role, Slug
+from protocols.messages.training import Training
+
+NewPassword = Annotated[SecretStr, Field(min_length=8, max_length=200)]
+GivenPassword = Annotated[SecretStr, Field(max_length=200)]
 
 
 class Register(Message):
     login: Login
-    password: SecretStr
+    password: NewPassword
     name: PersonName
     language: Language = "ru"
     grade: Grade | None = None
@@ -21,8 +25,8 @@ class Register(Message):
 class OpenToken(Message):
     """`address` is where the request came from: guessing is slowed per login and per address."""
 
-    login: str
-    password: SecretStr
+    login: Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")]
+    password: GivenPassword
     address: str
 
 
@@ -75,7 +79,7 @@ class ChangeProfile(Command):
 
 
 class EraseAccount(Command):
-    password: SecretStr
+    password: GivenPassword
 
 
 class ExportAccount(Command):
@@ -130,6 +134,13 @@ class SetFavoriteById(Command):
 class ListTrainings(Command):
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     after: str | None = None
+
+
+class Trainings(Message):
+    """Newest first; each summary is without its questions, which the training itself tells."""
+
+    items: tuple[Training, ...]
+    next: str | None
 
 
 class ShowTrainingById(Command):

@@ -1,0 +1,274 @@
+"""SQL of accounts: users, tokens, codes for linking, reports, last-seen dates; erasure of a user.
+
+Functions take a pool or a connection. Times are aware datetimes that the caller's clock told.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+import asyncpg
+from asyncpg import Record
+
+from protocols.messages import Language, Role
+from storage.postgres.pool import ACQUIRE_SECONDS, Connection, Pool, transaction
+
+Executor: TypeAlias = "Pool | Connection"
+
+PROFILE = """id, login, name, language, grade, role, notifications, registered_at, last_seen_at,
+             telegram_id IS NOT NULL AS telegram"""
+PURGED_AT_ONCE = 100
+
+
+class LoginTaken(Exception):
+    """Another user has this login, maybe in other capitals."""
+
+
+async def add_user(
+    db: Executor,
+    *,
+    login: str,
+    password_hash: str,
+    name: str,
+    language: Language,
+    grade: int | None,
+    role: Role,
+    now: datetime,
+) -> Record:
+    """Insert a user; returns the profile's columns. Raises LoginTaken."""
+    try:
+        row = await db.fetchrow(
+            f"""INSERT INTO users (login, password_hash, name, language, grade, role, registered_at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {PROFILE}""",  # noqa: S608 a constant
+            login,
+            password_hash,
+            name,
+            language,
+            grade,
+            role,
+            now,
+        )
+    except asyncpg.UniqueViolationError:
+        raise LoginTaken(login) from None
+    assert row is not None
+    return row
+
+
+async def user_by_login(db: Executor, login: str) -> Record | None:
+    """The profile's columns with `password_hash` and `blocked`; `login` is in lower case."""
+    return await db.fetchrow(
+        f"SELECT {PROFILE}, password_hash, blocked FROM users WHERE lower(login) = $1",  # noqa: S608 a constant
+        login,
+    )
+
+
+async def user_by_id(db: Executor, user: int) -> Record | None:
+    """The profile's columns with `password_hash` and `blocked`."""
+    return await db.fetchrow(
+        f"SELECT {PROFILE}, password_hash, blocked FROM users WHERE id = $1",  # noqa: S608 a constant
+        user,
+    )
+
+
+async def change_user(db: Executor, user: int, changes: Mapping[str, Any]) -> Record | None:
+    """Set columns of a user; returns the profile's columns, None when there is no such user.
+
+    The names in `changes` are ours, never a client's; the values are of the columns' types, hence Any.
+    """
+    if not changes:
+        return await user_by_id(db, user)
+    columns = ", ".join(f"{column} = ${place}" for place, column in enumerate(changes, start=2))
+    return await db.fetchrow(
+        f"UPDATE users SET {columns} WHERE id = $1 RETURNING {PROFILE}",  # noqa: S608 our own names
+        user,
+        *changes.values(),
+    )
+
+
+async def set_password_hash(db: Executor, user: int, old: str, new: str) -> None:
+    """Replace a hash by one of the same password; does nothing if the password was changed meanwhile."""
+    await db.execute(
+        "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2", user, old, new
+    )
+
+
+async def set_role(db: Executor, login: str, role: Role) -> int | None:
+    """Change the role; returns the user's id, None when there is no such login."""
+    user: int | None = await db.fetchval(
+        "UPDATE users SET role = $2 WHERE lower(login) = $1 RETURNING id", login.lower(), role
+    )
+    return user
+
+
+async def set_blocked(db: Executor, user: int, blocked: bool) -> bool:
+    """Block or unblock; False when there is no such user."""
+    return (
+        await db.fetchval("UPDATE users SET blocked = $2 WHERE id = $1 RETURNING id", user, blocked)
+        is not None
+    )
+
+
+async def set_last_seen(db: Executor, seen: Mapping[int, datetime]) -> None:
+    """Move last-seen dates forward, all in one statement. Sorted, so that two of these never lock each other
+    dead.
+    """
+    users = sorted(seen)
+    await db.execute(
+        """UPDATE users SET last_seen_at = fresh.seen_at
+           FROM unnest($1::bigint[], $2::timestamptz[]) AS fresh (id, seen_at)
+           WHERE users.id = fresh.id AND (last_seen_at IS NULL OR last_seen_at < fresh.seen_at)""",
+        users,
+        [seen[user] for user in users],
+    )
+
+
+@asynccontextmanager
+async def _user_locked(pool: Pool, user: int) -> AsyncIterator[tuple[Connection, bool]]:
+    """A transaction in which nobody else counts and adds to this user's rows; whether the user exists."""
+    async with transaction(pool) as connection:
+        found = await connection.fetchval("SELECT true FROM users WHERE id = $1 FOR NO KEY UPDATE", user)
+        yield connection, bool(found)
+
+
+async def add_token(
+    pool: Pool, user: int, hash_: bytes, now: datetime, expires_at: datetime, at_most: int
+) -> bool:
+    """Keep a token, dropping the user's oldest above `at_most` and some expired ones of anybody; False: no
+    such user.
+    """
+    async with _user_locked(pool, user) as (connection, found):
+        if not found:
+            return False
+        await connection.execute(
+            "DELETE FROM tokens WHERE user_id = $1 AND expires_at <= $2",
+            user,
+            now,
+        )
+        await connection.execute(
+            """DELETE FROM tokens WHERE hash IN
+                   (SELECT hash FROM tokens WHERE user_id = $1 ORDER BY created_at DESC, hash OFFSET $2)""",
+            user,
+            at_most - 1,
+        )
+        await connection.execute(
+            """DELETE FROM tokens WHERE hash IN
+                   (SELECT hash FROM tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
+                    FOR UPDATE SKIP LOCKED)""",
+            now,
+            PURGED_AT_ONCE,
+        )
+        await connection.execute(
+            "INSERT INTO tokens (hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+            hash_,
+            user,
+            now,
+            expires_at,
+        )
+        return True
+
+
+async def drop_token(db: Executor, user: int, hash_: bytes) -> None:
+    await db.execute("DELETE FROM tokens WHERE hash = $1 AND user_id = $2", hash_, user)
+
+
+async def token_owner(db: Executor, hash_: bytes, now: datetime) -> Record | None:
+    """`expires_at`, `id`, `role`, `language`, `name`, `blocked` of a live token, or None."""
+    return await db.fetchrow(
+        """SELECT expires_at, users.id, role, language, name, blocked
+           FROM tokens JOIN users ON users.id = user_id WHERE hash = $1 AND expires_at > $2""",
+        hash_,
+        now,
+    )
+
+
+async def set_link_code(db: Executor, user: int, hash_: bytes, expires_at: datetime) -> bool:
+    """Keep the one code of a user in place of an earlier one; False when the user is gone or the code is
+    another's.
+    """
+    try:
+        await db.execute(
+            """INSERT INTO link_codes (hash, user_id, expires_at) VALUES ($1, $2, $3)
+               ON CONFLICT (user_id) DO UPDATE SET hash = $1, expires_at = $3""",
+            hash_,
+            user,
+            expires_at,
+        )
+    except (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError):
+        return False
+    return True
+
+
+async def purge_link_codes(db: Executor, now: datetime) -> None:
+    await db.execute("DELETE FROM link_codes WHERE expires_at <= $1", now)
+
+
+async def add_report(
+    pool: Pool, user: int, *, question: int, subject: str, text: str, now: datetime, a_day: int
+) -> int | datetime | None:
+    """Keep a report: its id; or, of a user with `a_day` reports in 24 hours, when the next is welcome; None:
+    no such user.
+    """
+    async with _user_locked(pool, user) as (connection, found):
+        if not found:
+            return None
+        earliest: datetime | None = await connection.fetchval(
+            """SELECT reported_at FROM reports WHERE user_id = $1 AND reported_at > $2
+               ORDER BY reported_at DESC OFFSET $3 LIMIT 1""",
+            user,
+            now - timedelta(days=1),
+            a_day - 1,
+        )
+        if earliest is not None:
+            return earliest + timedelta(days=1)
+        report: int = await connection.fetchval(
+            """INSERT INTO reports (user_id, question, subject, text, reported_at)
+               VALUES ($1, $2, $3, $4, $5) RETURNING id""",
+            user,
+            question,
+            subject,
+            text,
+            now,
+        )
+        return report
+
+
+async def kept_about(pool: Pool, user: int) -> dict[str, list[Record]] | None:
+    """Every row about a user, by table, as of one moment; None when there is no such user."""
+    queries = {
+        "tokens": "SELECT created_at, expires_at FROM tokens WHERE user_id = $1 ORDER BY created_at",
+        "trainings": """SELECT id, subject, mode, questions, started_at, deadline, finished_at, skipped
+                        FROM trainings WHERE user_id = $1 ORDER BY number""",
+        "answers": """SELECT training, question, subject, topic, kind, response, score, seconds, at
+                      FROM answers WHERE user_id = $1 ORDER BY at""",
+        "reports": """SELECT id, question, subject, text, reported_at, closed_at
+                      FROM reports WHERE user_id = $1 ORDER BY id""",
+        "journal": "SELECT seq, data FROM journal WHERE user_id = $1 ORDER BY seq",
+    }
+    async with transaction(pool, "repeatable_read", readonly=True) as connection:
+        profile = await user_by_id(connection, user)
+        if profile is None:
+            return None
+        return {"users": [profile]} | {
+            table: await connection.fetch(sql, user) for table, sql in queries.items()
+        }
+
+
+async def erase(connection: Connection, user: int) -> None:
+    """Forget a person, in one transaction (or the caller's): repeating it changes nothing.
+
+    The journal keeps that questions were answered, for the questions' statistics; what was answered goes.
+    """
+    async with connection.transaction():
+        # Tokens, link codes and reports go with the user.
+        await connection.execute("DELETE FROM users WHERE id = $1", user)
+        for table in ("trainings", "answers", "days", "snapshots"):
+            await connection.execute(f"DELETE FROM {table} WHERE user_id = $1", user)  # noqa: S608 our own names
+        await connection.execute(
+            "UPDATE journal SET data = data - 'response' WHERE user_id = $1 AND data ? 'response'", user
+        )
+
+
+async def erase_now(pool: Pool, user: int) -> None:
+    async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+        await erase(connection, user)
