@@ -22,6 +22,7 @@ a child of the service, with current settings, and there is one way to watch and
 """
 
 import asyncio
+import errno
 import fcntl
 import json
 import os
@@ -58,6 +59,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0  # an engine that ran this long is restarted without delay again
 LOG_BYTES = 8 * 1024 * 1024
 LOG_CHECK_SECONDS = 60.0
+SCARCE_BYTES = 200 * 1024 * 1024  # a log on a full disk cannot tell that it is full
 SOCKET_PATH_BYTES = 107  # sockaddr_un.sun_path less the closing zero
 DATABASE = "apo"
 
@@ -88,6 +90,10 @@ class EngineFailed(Exception):
         tail = _tail(log_file) if log_file else ""
         lines = [f"{engine}: {problem}"]
         lines += [mend for sign, mend in MENDS.items() if sign in tail]
+        if log_file and (free := shutil.disk_usage(log_file.parent).free) < SCARCE_BYTES:
+            lines.append(
+                f"Only {free // 2**20} MiB are free on the disk of {log_file.parent}: free some space."
+            )
         if log_file:
             lines.append(f"The end of its log, {log_file}:\n{tail or '(empty)'}")
         super().__init__("\n".join(lines))
@@ -95,7 +101,6 @@ class EngineFailed(Exception):
 
 # What an engine's log says, and what a person can do about it.
 MENDS: Mapping[str, str] = {
-    "No space left on device": "The disk is full: free some space and start again.",
     "Read-only file system": "The disk is mounted read-only.",
     "error while loading shared libraries": "A system library is missing: apt-get install libcurl4 libssl3.",
     "could not look up effective user ID": "The account has no entry in /etc/passwd: add one.",
@@ -132,10 +137,17 @@ class Engines:
 
         Raises DataFolderUnusable, DataFolderBusy or EngineFailed; then nothing is left running.
         """
-        account = _prepare_folder(self.path)
-        self._lock = await _FolderLock.take(self.path)
         try:
+            account = _prepare_folder(self.path)
+            self._lock = await _FolderLock.take(self.path)
             self._sockets = _socket_folder(self.path)
+        except OSError as error:
+            await self.stop()
+            raise DataFolderUnusable(
+                f"The data folder {self.path} cannot be written ({error}): give it to this user "
+                f"(chown -R {os.geteuid()} {self.path}), free its disk, or set [storage] path to another one"
+            ) from error
+        try:
             postgres, mongo = self._wanted
             if postgres:
                 self._engines["postgres"] = _Postgres(self.path, self._sockets, account)
@@ -295,7 +307,7 @@ class _Engine(ABC):
             await self._stop_leftovers(self.data)
             await self.prepare()
             if self.account:
-                await asyncio.to_thread(self.account.own, self.data)
+                self.account.own(self.data)
             self.socket.unlink(missing_ok=True)
             await asyncio.to_thread(self._bound_log)
             self._process = await self._spawn(self.command())
@@ -365,18 +377,26 @@ class _Engine(ABC):
             drop += ["--inh-caps", "-all,+dac_override", "--ambient-caps", "-all,+dac_override"]
             drop += ["--securebits", "+no_setuid_fixup"]
         with _open_log(self.log_file) as output:
-            return await asyncio.create_subprocess_exec(
-                setpriv,
-                *drop,
-                "--",
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=self.sockets,
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
-                start_new_session=True,
+            spawning = asyncio.create_task(
+                asyncio.create_subprocess_exec(
+                    setpriv,
+                    *drop,
+                    "--",
+                    *command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd=self.sockets,
+                    env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                    start_new_session=True,
+                )
             )
+            try:
+                return await asyncio.shield(spawning)
+            except asyncio.CancelledError:
+                process = await spawning  # it may run already, and nobody else would know of it
+                await self._end(process.pid, lambda: process.returncode is None)
+                raise
 
     async def _stop_leftovers(self, data: Path) -> None:
         """Stop what works on the folder though we hold its lock: a killed service left it behind."""
@@ -440,7 +460,7 @@ class _Postgres(_Engine):
         """Run initdb aside and rename, so that an interrupted one never looks like a cluster."""
         for remains in self.data.parent.glob("postgres.new-*"):
             await self._stop_leftovers(remains)
-            await asyncio.to_thread(shutil.rmtree, remains)
+            shutil.rmtree(remains)  # rare and small; in a thread it would go on after a cancellation
         fresh = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.data.parent))
         if self.account:
             self.account.own(fresh)
@@ -464,10 +484,9 @@ class _Postgres(_Engine):
         try:
             async with asyncio.timeout(START_SECONDS):
                 code = await process.wait()
-        except BaseException:
-            with suppress(ProcessLookupError):
-                process.kill()
-            raise
+        finally:
+            if process.returncode is None:
+                await self._end(process.pid, lambda: process.returncode is None)
         if code != 0:
             raise EngineFailed(self.name, f"initdb ended with exit code {code}", self.log_file)
         await asyncio.to_thread(_rename_durably, fresh, self.data)
@@ -585,7 +604,11 @@ class _FolderLock:
                 await asyncio.sleep(0.02)
             else:
                 lock = cls(descriptor)
-                lock._write({"pid": os.getpid()})
+                try:
+                    lock._write({"pid": os.getpid()})
+                except OSError:
+                    lock.release()
+                    raise
                 return lock
         holder = _json(os.pread(descriptor, 65536, 0)).get("pid", "unknown")
         os.close(descriptor)
@@ -637,25 +660,19 @@ def _json(raw: bytes) -> dict[str, object]:
 
 
 def _prepare_folder(path: Path) -> _Account | None:
-    """Make the data folder if there is none, check that we may write it, choose the engines' account."""
+    """Make the data folder if there is none, check that we may write it, choose the engines' account.
+
+    Raises OSError.
+    """
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise DataFolderUnusable(
             f"Embedded engines run on Linux x86-64, not on {sys.platform} {platform.machine()}: "
             "configure [postgres] url and [mongo] url"
         )
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-        for entry in path.iterdir():  # e.g. root ran the service here once
-            if not os.access(entry, os.W_OK):
-                raise PermissionError(13, "Permission denied", str(entry))
-    except OSError as error:
-        raise DataFolderUnusable(
-            f"The data folder {path} cannot be written ({error}): "
-            f"give it to this user (chown -R {os.geteuid()} {path}), free its disk, "
-            "or set [storage] path to another folder"
-        ) from error
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for entry in (path, *path.iterdir()):  # e.g. root ran the service here once
+        if not os.access(entry, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(entry))
     if os.geteuid() != 0:
         return None
     owner = path.stat()

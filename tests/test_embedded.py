@@ -196,6 +196,19 @@ async def test_stop_leaves_no_process_and_frees_the_folder(tmp_path: Path) -> No
     assert attach(tmp_path) is None
 
 
+@pytest.mark.parametrize("name", ["postgres", "mongo"])
+async def test_a_start_given_up_leaves_no_process(tmp_path: Path, name: EngineName) -> None:
+    engines = Engines(tmp_path, postgres=name == "postgres", mongo=name == "mongo")
+    starting = asyncio.create_task(engines.start())
+    while not engines_on(tmp_path):  # as early as it can be seen
+        await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert engines_on(tmp_path) == []
+    assert attach(tmp_path) is None
+
+
 async def test_stop_is_safe_when_the_engines_are_dead_or_never_ran(tmp_path: Path) -> None:
     engines = Engines(tmp_path, mongo=False)
     await engines.stop()
