@@ -6,7 +6,6 @@ import json
 import sys
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from actors.training.selection import NO_NUMBERS, History, Numbers
@@ -38,8 +37,7 @@ class Answer(NamedTuple):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingState:
+class TrainingState(NamedTuple):
     """A training, open while `finished_at` is None. Times are in microseconds since 1970.
 
     `number` counts the user's own trainings. `marks` holds one byte for each of `questions`, `skipped` the
@@ -69,12 +67,7 @@ class TrainingState:
     @property
     def left(self) -> int:
         """How many questions are still to come."""
-        return self.marks.count(UNTOUCHED) + self.marks.count(SKIPPED)
-
-    @property
-    def passed_over(self) -> int:
-        """How many questions are skipped and not answered."""
-        return self.marks.count(SKIPPED) + self.marks.count(DROPPED)
+        return self.marks.count(UNTOUCHED) + len(self.skipped)
 
     def position(self, question: int) -> int | None:
         """Where a question stands in this training, by the bank's number of it."""
@@ -99,12 +92,7 @@ class TrainingState:
         return None
 
 
-def _no_numbers() -> Numbers:
-    return NO_NUMBERS
-
-
-@dataclass(frozen=True, slots=True)
-class SessionState:
+class SessionState(NamedTuple):
     """All that the rules know of a user. `training` is the open or the last of `trainings` in all.
 
     `seen` and `mistakes` take in a training when it finishes: until then its own answers tell.
@@ -113,9 +101,9 @@ class SessionState:
     user: int
     trainings: int = 0
     training: TrainingState | None = None
-    seen: Numbers = field(default_factory=_no_numbers)
-    mistakes: Numbers = field(default_factory=_no_numbers)
-    favorites: Numbers = field(default_factory=_no_numbers)
+    seen: Numbers = NO_NUMBERS
+    mistakes: Numbers = NO_NUMBERS
+    favorites: Numbers = NO_NUMBERS
     erased: bool = False
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import fsum
 from typing import TypeVar
 
@@ -11,33 +12,31 @@ from pydantic import JsonValue
 
 from actors.training.grading import grade, verdict_of
 from actors.training.rules import Bank, Context, located, own_training
-from actors.training.state import Answer, SessionState, TrainingState, training_id
+from actors.training.state import UNTOUCHED, Answer, SessionState, TrainingState, training_id
 from protocols.messages import (
+    AcceptedNumber,
+    AcceptedText,
     AnyQuestion,
     Choice,
     Done,
     FinishTraining,
     GiveAnswer,
     Invalid,
-    MatchQuestion,
     Message,
-    MultipleQuestion,
     NumberKey,
     NumberRange,
-    OrderQuestion,
+    Option,
     Progress,
     Reviewed,
     SessionCommand,
     ShownChoice,
     ShownQuestion,
     ShowTraining,
-    SingleQuestion,
     Skipped,
     SkipQuestion,
     StartTraining,
     Summary,
     TextKey,
-    TextQuestion,
     Training,
     Verdict,
 )
@@ -110,6 +109,12 @@ def verdict(state: SessionState, command: GiveAnswer, bank: Bank) -> Verdict:
 
 
 def _feedback(question: AnyQuestion, answer: Answer) -> str | None:
+    if question.kind == "order" or question.kind == "match":
+        return None
+    parts: Sequence[Option | AcceptedText | AcceptedNumber]
+    parts = question.key.accept if question.kind == "text" or question.kind == "number" else question.options
+    if not any([part.feedback for part in parts]):  # most have none: that saves grading once more
+        return None
     try:
         return grade(question, answer.response).feedback
     except Invalid:  # the question was changed since, and what was given no longer fits it
@@ -117,11 +122,12 @@ def _feedback(question: AnyQuestion, answer: Answer) -> str | None:
 
 
 def progress(training: TrainingState) -> Progress:
+    answered, untouched = len(training.answers), training.marks.count(UNTOUCHED)
     return Progress(
-        answered=len(training.answers),
+        answered=answered,
         correct=None if training.mode == "exam" and training.open else training.correct,
-        skipped=training.passed_over,
-        left=training.left,
+        skipped=len(training.questions) - answered - untouched,
+        left=untouched + len(training.skipped),
     )
 
 
@@ -170,14 +176,14 @@ def shown_now(training: TrainingState, bank: Bank) -> ShownQuestion | None:
 def shown(question: AnyQuestion, number: int, subject: str, seed: int) -> ShownQuestion:
     """A question without its key, its choices in the order that belongs to this training's seed."""
     options = left = right = None
-    if isinstance(question, (SingleQuestion, MultipleQuestion)):
+    if question.kind == "single" or question.kind == "multiple":
         options = _choices(shuffled(question.options, seed, number))
-    elif isinstance(question, OrderQuestion):
+    elif question.kind == "order":
         mixed = shuffled(question.options, seed, number)
         if all(choice.id == name for choice, name in zip(mixed, question.key, strict=True)):
             mixed = mixed[1:] + mixed[:1]  # what is asked for must not stand there by chance
         options = _choices(mixed)
-    elif isinstance(question, MatchQuestion):
+    elif question.kind == "match":
         left = _choices(question.left)
         right = _choices(shuffled(question.right, seed, number))
     return ShownQuestion(
@@ -195,7 +201,12 @@ def shown(question: AnyQuestion, number: int, subject: str, seed: int) -> ShownQ
 
 
 def _choices(choices: Iterable[Choice]) -> tuple[ShownChoice, ...]:
-    return tuple(ShownChoice(id=choice.id, text=choice.text, image=choice.image) for choice in choices)
+    return tuple([_choice(choice.id, choice.text, choice.image) for choice in choices])
+
+
+@lru_cache(maxsize=16_384)
+def _choice(id: str, text: str, image: str | None) -> ShownChoice:
+    return ShownChoice(id=id, text=text, image=image)
 
 
 def shuffled(items: Sequence[Item], seed: int, number: int) -> list[Item]:
@@ -219,13 +230,13 @@ def _mixed_bits(value: int) -> int:
 
 def key_of(question: AnyQuestion) -> JsonValue:
     """The key as in a bank file, without feedback."""
-    if isinstance(question, SingleQuestion):
+    if question.kind == "single":
         return question.key
-    if isinstance(question, (MultipleQuestion, OrderQuestion)):
+    if question.kind == "multiple" or question.kind == "order":
         return list(question.key)
-    if isinstance(question, MatchQuestion):
+    if question.kind == "match":
         return dict(question.key)
-    if isinstance(question, TextQuestion):
+    if question.kind == "text":
         return _text_key(question.key)
     return _number_key(question.key)
 
