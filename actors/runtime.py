@@ -1,15 +1,16 @@
 """Pykka actors on the asyncio event loop.
 
-`EventLoopActor` is used like [`pykka.ThreadingActor`][]: it is started, told, asked, proxied and stopped from any
-thread. What differs:
+`EventLoopActor` is used like [`pykka.ThreadingActor`][]: it is started, told, asked, proxied and stopped from
+any thread. What differs:
 
-- An actor started inside a running loop lives on that loop, any other on a loop that the runtime runs in a background
-  thread. Nothing of an actor ever runs elsewhere.
-- `await ref.ask(message, block=False)` suspends the awaiting coroutine, on whichever loop that runs. *Blocking* on the
-  loop's own thread can only dead-lock, so it raises `BlockingInEventLoop` instead.
-- `on_start()`, `on_receive()`, `on_stop()`, `on_failure()` and proxied methods may be `async def`. An actor handles one
-  message at a time: while a handler is suspended, the messages after it wait.
+- An actor started inside a running loop lives on that loop, any other on a loop that the runtime runs in a
+  background thread. Its handlers never run elsewhere.
+- `await ref.ask(message, block=False)` suspends the awaiting coroutine, on whichever loop it runs.
+  *Blocking* on the loop's own thread can only dead-lock, so it raises `BlockingInEventLoop` instead.
+- `on_start()`, `on_receive()`, `on_stop()`, `on_failure()` and proxied methods may be `async def`. An actor
+  handles one message at a time: while a handler is suspended, the messages after it wait.
 - An idle actor is two small objects: no thread, no task, no timer and no queue.
+- When its loop is closed, an actor is dead: `on_stop()` is not called, but nobody waits in vain.
 """
 
 from __future__ import annotations
@@ -24,8 +25,12 @@ import time
 import uuid
 from asyncio import AbstractEventLoop, CancelledError, get_running_loop
 from asyncio.events import _get_running_loop as running_loop
+from asyncio.tasks import _enter_task, _leave_task, current_task
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
+from contextvars import Context
+from threading import get_ident
 from types import CoroutineType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar
 
@@ -42,19 +47,21 @@ logger = logging.getLogger("pykka")
 
 _Item: TypeAlias = tuple[Any, Future[Any] | None]  # a message and where its reply goes
 
+_Handler: TypeAlias = Coroutine[Any, Any, Any]
+
 T = TypeVar("T")
 A = TypeVar("A", bound="EventLoopActor")
 
-_MESSAGES_PER_SLICE = 64  # of one actor, before the next actor has its turn
-_SLICES_PER_TURN = 64  # of all actors, before the loop looks after its sockets and timers again
+_MESSAGES_PER_SLICE = 32  # of one actor, before the next actor has its turn
+_MESSAGES_PER_TURN = 1024  # of all actors, before the loop looks after its sockets and timers again
 _CLOSED_LOOP_POLL = 0.2  # seconds; how soon a waiter elsewhere learns that the actor's loop was closed
 
 
-class BlockingInEventLoop(RuntimeError):  # noqa: N818
+class BlockingInEventLoop(RuntimeError):
     """Raised where blocking would stop the very loop that has to produce the result: `await` it instead."""
 
 
-class MailboxFull(Exception):  # noqa: N818
+class MailboxFull(Exception):
     """Raised by `tell()` and `ask()` when as many messages wait as the actor's `mailbox_limit` allows."""
 
 
@@ -67,7 +74,7 @@ class _Pending(Timeout):
 
 
 class _Awaiting(float):
-    """A timeout of zero that get hooks hand on and by which the future at their source knows that it is awaited."""
+    """A timeout of zero that get hooks hand on; by it the future at their source knows that it is awaited."""
 
 
 _AWAITING = _Awaiting(0.0)
@@ -91,10 +98,10 @@ class EventLoopFuture(Future[T]):
     _exc_info: OptExcInfo | None = None
     _home: _Host | None = None  # where the actor lives that is to resolve it
     _waiters: list[asyncio.Future[None] | threading.Event] | None = None
-    _waiters_lock: ClassVar[threading.Lock] = threading.Lock()
+    _waiters_lock = threading.RLock()
 
-    def __init__(self) -> None:
-        pass
+    if not TYPE_CHECKING:  # in whose eyes this returns `Any`
+        __init__ = object.__init__
 
     def get(self, *, timeout: float | None = None) -> Any:
         """Get the value; see [`pykka.Future.get()`][].
@@ -134,6 +141,12 @@ class EventLoopFuture(Future[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait for the value without blocking the loop; raise what was set as an exception."""
+        if not self._done and self._home is not None:
+            self._home.help(self)
+        value: T
+        if self._done and self._exc_info is None:
+            value = self._value
+            return value
         while not self._done and self._get_hook is None:
             loop = get_running_loop()
             waiter = loop.create_future()
@@ -149,20 +162,19 @@ class EventLoopFuture(Future[T]):
                     self._fail_if_orphaned()
                 if not self._done:
                     self._remove_waiter(waiter)
-        if self._done:
-            return self.get()
         while True:
             try:
-                return self.get(timeout=_AWAITING)
+                value = self.get(timeout=_AWAITING)
             except _Pending as pending:
                 source = pending.future
             except Timeout:
-                # A hook on another kind of future, which can only be waited for by blocking some other thread.
-                return (yield from get_running_loop().run_in_executor(None, self.get))
-            try:
+                # A hook on another kind of future: only by blocking some other thread can we wait for that.
+                value = yield from get_running_loop().run_in_executor(None, self.get)
+                return value
+            else:
+                return value
+            with suppress(Exception):  # which get() raises again, through the hook
                 yield from source
-            except Exception:  # noqa: BLE001, S110
-                pass  # get() raises it again, through the hook
 
     __iter__ = __await__
 
@@ -188,8 +200,8 @@ class EventLoopFuture(Future[T]):
     def set_get_hook(self, func: Callable[[float | None], T]) -> None:
         """Set a function that produces the value when it is asked for.
 
-        It may run more than once when several threads ask at the same time, or when it asks for other futures that
-        are not resolved yet while this one is awaited.
+        It has to hand its timeout on to the futures that it gets. While this future is awaited, it is called
+        again each time when one of those is resolved. It may run twice when two threads ask at the same time.
         """
         if self._done:
             raise queue.Full
@@ -198,13 +210,14 @@ class EventLoopFuture(Future[T]):
         if self._waiters is not None:
             self._wake()
 
-    # A waiter is added first and looks for the result afterwards; the result is set first and wakes the waiters
-    # afterwards. So one of both sees the other, whichever threads they are on.
+    # Who waits adds the waiter and then looks for the result; who sets the result then looks for waiters. So
+    # one of both sees the other, whichever threads they are on.
 
     def _add_waiter(self, waiter: asyncio.Future[None] | threading.Event) -> None:
+        waiters = [waiter]
         with self._waiters_lock:
             if self._waiters is None:
-                self._waiters = [waiter]
+                self._waiters = waiters
             else:
                 self._waiters.append(waiter)
         if self._done or self._get_hook is not None:
@@ -245,16 +258,19 @@ def _resolve(waiter: asyncio.Future[None]) -> None:
 class _Host:
     """An event loop and the actors on it that have something to do."""
 
-    __slots__ = ("lock", "loop", "ready", "scheduled", "tasks")
+    __slots__ = ("context", "help_left", "lock", "loop", "ready", "scheduled", "tasks", "thread")
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.loop = loop
-        # Guards the inboxes of all actors on the loop. Re-entrant, because a garbage collection inside may run a
-        # finalizer that tells an actor something.
+        # Guards the inboxes of all actors on the loop. Re-entrant, because the garbage collector may strike
+        # inside and run a finalizer that tells an actor something.
         self.lock = threading.RLock()
         self.ready: deque[EventLoopActor] = deque()
         self.scheduled = False
+        self.thread = 0  # that runs the loop
+        self.help_left = 0
         self.tasks: set[asyncio.Task[None]] = set()  # of suspended handlers
+        self.context = Context()  # of handlers: they do not see the context variables of who woke the loop
 
     def schedule(self, actor: EventLoopActor) -> None:
         """Let the actor work on the next turn of the loop."""
@@ -263,36 +279,53 @@ class _Host:
             self.wake()
 
     def wake(self) -> None:
-        # Set before the call, cleared before the work: whoever appends an actor afterwards either sees it cleared,
-        # and wakes the loop, or is seen by the turn that clears it.
+        # Set before the call, cleared before the work: whoever appends an actor afterwards either sees it
+        # cleared and wakes the loop, or is seen by the turn that clears it.
         self.scheduled = True
         if running_loop() is self.loop:
-            self.loop.call_soon(self.turn)
+            self.loop.call_soon(self.turn, context=self.context)
             return
         try:
-            self.loop.call_soon_threadsafe(self.turn)
+            self.loop.call_soon_threadsafe(self.turn, context=self.context)
         except RuntimeError as error:
             raise ActorDeadError("The event loop of the actor is closed") from error
 
     def refuse_blocking(self) -> None:
         """Raise `BlockingInEventLoop` on the thread that runs the loop."""
         if running_loop() is self.loop:
-            raise BlockingInEventLoop("Blocking here would stop the event loop that the actor lives on: use await")
+            raise BlockingInEventLoop("Blocking here would stop the actor's own event loop: await a future")
 
     def turn(self) -> None:
         """Let the actors that are ready work, each on a few messages."""
         self.scheduled = False
+        self.thread = get_ident()
+        self.help_left = left = _MESSAGES_PER_TURN
         ready = self.ready
         try:
-            for _ in range(min(len(ready), _SLICES_PER_TURN)):
-                ready.popleft()._work()
+            while left > 0 and ready:
+                left -= ready.popleft()._work()
         finally:
             if ready and not self.scheduled:
                 self.wake()
 
+    def help(self, future: EventLoopFuture[Any]) -> None:
+        """Let actors work at once, for a task that is about to wait for one of them.
+
+        Most often that resolves the future, and the task need not be suspended and resumed two turns later.
+        How much of this there may be between two turns is limited: others on the loop want to get on, too.
+        """
+        if self.help_left <= 0 or self.thread != get_ident() or (task := current_task(self.loop)) is None:
+            return
+        _leave_task(self.loop, task)  # handlers do not run as part of that task
+        try:
+            while self.help_left > 0 and self.ready and not future._done:
+                self.help_left -= self.context.run(self.ready.popleft()._work)
+        finally:
+            _enter_task(self.loop, task)
+
 
 _hosts: dict[AbstractEventLoop, _Host] = {}
-_hosts_lock = threading.Lock()
+_hosts_lock = threading.RLock()
 _background: _Host | None = None
 
 
@@ -311,7 +344,7 @@ def _host_here() -> _Host:
 
 
 def _start_background() -> _Host:
-    global _background  # noqa: PLW0603
+    global _background
     if _background is None:
         loop = asyncio.new_event_loop()
         # A daemon, so that the interpreter can exit with actors alive; stopped properly when it does.
@@ -322,6 +355,8 @@ def _start_background() -> _Host:
         def stop() -> None:
             loop.call_soon_threadsafe(loop.stop)
             thread.join(timeout=5)
+            if not thread.is_alive():
+                loop.close()
 
         atexit.register(stop)
     return _background
@@ -339,7 +374,10 @@ class _StoppedEvent(threading.Event):
 
     def set(self) -> None:
         if (actor := self._ref._actor) is not None:
-            actor._stopped = True
+            actor._leave()
+
+    def clear(self) -> None:
+        raise TypeError("A stopped actor cannot be restarted")
 
     def wait(self, timeout: float | None = None) -> bool:
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -383,26 +421,25 @@ class EventLoopRef(ActorRef[A]):
     def __reduce__(self) -> Any:
         raise TypeError(f"cannot pickle {self!r}: it is valid in its process only")
 
-    @property
-    def actor_urn(self) -> str:
-        """The actor's URN, made when it is asked for the first time."""
-        if self._urn is None:
-            with _hosts_lock:
-                self._urn = self._urn or uuid.uuid4().urn
-        return self._urn
+    if not TYPE_CHECKING:  # Pykka declares these as plain attributes, we make them when they are asked for
 
-    @property
-    def actor_inbox(self) -> _Inbox:
-        """The actor's inbox."""
-        return _Inbox(self)
+        @property
+        def actor_urn(self):
+            if self._urn is None:
+                with _hosts_lock:
+                    self._urn = self._urn or uuid.uuid4().urn
+            return self._urn
 
-    @property
-    def actor_stopped(self) -> _StoppedEvent:
-        """Whether the actor should not process any more messages."""
-        return _StoppedEvent(self)
+        @property
+        def actor_inbox(self):
+            return _Inbox(self)
 
-    def _actor_weakref(self) -> A | None:  # what ActorProxy finds the actor by
-        return self._actor
+        @property
+        def actor_stopped(self):
+            return _StoppedEvent(self)
+
+        def _actor_weakref(self):  # by which ActorProxy finds the actor
+            return self._actor
 
     def _put(self, item: _Item) -> None:
         if (actor := self._actor) is None:
@@ -435,11 +472,10 @@ class EventLoopRef(ActorRef[A]):
         if block:
             self._refuse_blocking()
         future = self.actor_class._create_future()
-        try:
-            if (actor := self._actor) is None:
-                raise ActorDeadError(f"{self} not found")
+        if (actor := self._actor) is not None:
             future._home = actor._host
-            actor._put((message, future))
+        try:
+            self._put((message, future))
         except ActorDeadError:
             future.set_exception()
         return future.get(timeout=timeout) if block else future
@@ -468,13 +504,13 @@ class EventLoopActor(Actor):
     """How many messages may wait for the actor, not counting the one that it handles. `None`: any number."""
 
     registered: ClassVar[bool] = True
-    """Whether actors of this class are kept in [`pykka.ActorRegistry`][], a list that stopping an actor searches.
+    """Whether actors of this class are kept in [`pykka.ActorRegistry`][], a list that every stop searches.
 
-    An actor that is not lives as long as something refers to it, and `ActorRegistry.stop_all()` does not stop it.
+    An actor that is not kept there lives while something refers to it, and `stop_all()` does not stop it.
     """
 
-    _inbox: deque[_Item] | None
-    """What waits for the actor. `None` while it is idle; anything else means that its work is scheduled or going on."""
+    _actor_ref: EventLoopRef[Any]
+    _inbox: deque[_Item] | None  # `None` while idle; otherwise its work is scheduled or going on
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         """Create actor. Subclasses must call this, as in [`pykka.Actor`][]."""
@@ -508,33 +544,47 @@ class EventLoopActor(Actor):
     def _start_actor_loop(self) -> None:
         with self._host.lock:
             assert self._inbox is not None
-            if type(self).on_start is not Actor.on_start:
+            if type(self).on_start is not EventLoopActor.on_start:
                 self._inbox.appendleft((_Start(), None))
             if not self._inbox:
                 self._inbox = None
                 return
         self._host.schedule(self)
 
-    @property
-    def actor_urn(self) -> str:
-        """The actor's URN, made when it is asked for the first time."""
-        return self._actor_ref.actor_urn
+    if not TYPE_CHECKING:  # plain attributes in Pykka
 
-    @property
-    def actor_inbox(self) -> _Inbox:
-        """The actor's inbox."""
-        return self._actor_ref.actor_inbox
+        @property
+        def actor_urn(self):
+            return self._actor_ref.actor_urn
 
-    @property
-    def actor_stopped(self) -> _StoppedEvent:
-        """Whether the actor should not process any more messages."""
-        return self._actor_ref.actor_stopped
+        @property
+        def actor_inbox(self):
+            return self._actor_ref.actor_inbox
+
+        @property
+        def actor_stopped(self):
+            return self._actor_ref.actor_stopped
+
+    def on_start(self) -> Any:
+        """Run code before the first message; see [`pykka.Actor.on_start()`][]. May be `async`."""
+
+    def on_stop(self) -> Any:
+        """Run code after the last message; see [`pykka.Actor.on_stop()`][]. May be `async`."""
+
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Any:
+        """Run code after an unhandled exception; see [`pykka.Actor.on_failure()`][]. May be `async`."""
 
     def _put(self, item: _Item) -> None:
         host = self._host
-        if host.loop is not running_loop() and host.loop.is_closed():
+        if host.loop.is_closed():
             self._end()
-        with host.lock:
+        host.lock.acquire()  # not `with`, which takes twice as long
+        try:
             if self._stopped:
                 raise ActorDeadError(f"{self._actor_ref} not found")
             inbox = self._inbox
@@ -545,85 +595,92 @@ class EventLoopActor(Actor):
                 inbox.append(item)
                 return
             self._inbox = deque((item,))
+        finally:
+            host.lock.release()
         host.schedule(self)
 
-    def _work(self) -> None:
-        """Handle some of the messages that wait."""
+    def _work(self) -> int:
+        """Handle some of the messages that wait and return how many it were, at least one."""
         inbox = self._inbox
         assert inbox is not None
-        for _ in range(_MESSAGES_PER_SLICE):
+        for count in range(_MESSAGES_PER_SLICE):
             if self._stopped:
                 self._end()
-                return
+                return count + 1
             if not inbox:
-                with self._host.lock:
+                lock = self._host.lock
+                lock.acquire()
+                try:
                     if not inbox:
                         self._inbox = None
-                        return
+                        return count or 1
+                finally:
+                    lock.release()
             message, reply = inbox.popleft()
             try:
-                # All messages of Pykka's own are tuples.
-                response = self._handle_receive(message) if isinstance(message, tuple) else self.on_receive(message)
+                if isinstance(message, tuple):  # as all messages of Pykka's own are
+                    response = self._handle_receive(message)
+                else:
+                    response = self.on_receive(message)
                 if response.__class__ is CoroutineType:
                     self._suspend(response, message, reply)
-                    return
+                    return count + 1
                 if reply is not None:
                     reply.set(response)
-            except BaseException:  # noqa: BLE001
+            except BaseException:
                 after = self._failed(message, reply)
                 if after is not None:
                     self._suspend(after, _Start(), None)
-                    return
-        self._host.ready.append(self)  # behind the others; the turn that runs us sees it
+                    return count + 1
+        self._host.ready.append(self)  # behind the others; the turn looks at who is left
+        return _MESSAGES_PER_SLICE
 
-    def _suspend(self, handler: Coroutine[Any, Any, Any], message: Any, reply: Future[Any] | None) -> None:
+    def _suspend(self, handler: _Handler, message: Any, reply: Future[Any] | None) -> None:
         """Run the handler as a task. The actor's inbox stays and so does not schedule work meanwhile."""
         task = self._host.loop.create_task(self._finish(handler, message, reply))
         self._host.tasks.add(task)
         task.add_done_callback(self._host.tasks.discard)
 
-    async def _finish(self, handler: Coroutine[Any, Any, Any], message: Any, reply: Future[Any] | None) -> None:
-        after = None
-        try:
-            response = await handler
-            if reply is not None:
-                reply.set(response)
-        except GeneratorExit:  # the task was thrown away together with its loop
-            raise
-        except BaseException:  # noqa: BLE001
-            after = self._failed(message, reply)
-        if after is not None:
+    async def _finish(self, handler: _Handler | None, message: Any, reply: Future[Any] | None) -> None:
+        while handler is not None:
             try:
-                await after
-            except Exception:  # noqa: BLE001
-                self._handle_failure(*sys.exc_info())
+                response = await handler
+                if reply is not None:
+                    reply.set(response)
+                handler = None
+            except GeneratorExit:  # the task is thrown away together with its loop
+                raise
+            except BaseException:
+                handler = self._failed(message, reply)
+                message, reply = _Start(), None
         self._host.schedule(self)
 
-    def _failed(self, message: Any, reply: Future[Any] | None) -> Coroutine[Any, Any, Any] | None:
+    def _failed(self, message: Any, reply: Future[Any] | None) -> _Handler | None:
         """Do what Pykka does when handling a message raised, and return what remains to be awaited."""
         exc_info = sys.exc_info()
         error = exc_info[1]
         task = asyncio.current_task() if isinstance(error, CancelledError) else None
         if task is not None and task.cancelling():  # the loop is shut down
             self._leave()
-            self._fail_reply(reply)
+            self._reply_dead(reply)
             return None
         if not isinstance(error, Exception | CancelledError):
             logger.debug("%r in %s. Stopping all actors.", error, self)
-            self._fail_reply(reply)
-            after = self._stop()
+            self._reply_dead(reply)
+            after: _Handler | None = self._stop()
             ActorRegistry.stop_all(block=False)
             return after
         if reply is not None:
             logger.info("Exception returned from %s to caller:", self, exc_info=exc_info)
-            reply.set_exception(exc_info)
+            with suppress(queue.Full):
+                reply.set_exception(exc_info)
             return None
         self._handle_failure(*exc_info)
-        if isinstance(message, _Start):
+        if isinstance(message, _Start):  # or any other hook
             return None
         try:
             after = self.on_failure(*exc_info)
-        except Exception:  # noqa: BLE001
+        except Exception:
             self._handle_failure(*sys.exc_info())
             return None
         return after if isinstance(after, CoroutineType) else None
@@ -636,15 +693,15 @@ class EventLoopActor(Actor):
         logger.debug("Stopped %s", self)
         try:
             after = self.on_stop()
-        except Exception:  # noqa: BLE001
+        except Exception:
             self._handle_failure(*sys.exc_info())
             return None
         return self._finish_on_stop(after) if isinstance(after, CoroutineType) else None
 
-    async def _finish_on_stop(self, on_stop: Coroutine[Any, Any, Any]) -> None:
+    async def _finish_on_stop(self, on_stop: _Handler) -> None:
         try:
             await on_stop
-        except Exception:  # noqa: BLE001
+        except Exception:
             self._handle_failure(*sys.exc_info())
 
     def _handle_failure(
@@ -653,7 +710,7 @@ class EventLoopActor(Actor):
         exception_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        logger.error("Unhandled exception in %s:", self, exc_info=(exception_type, exception_value, traceback))
+        logger.error("Unhandled exception in %s:", self, exc_info=exception_value)
         self._leave()
 
     def _leave(self) -> None:
@@ -669,11 +726,13 @@ class EventLoopActor(Actor):
         self._actor_ref._actor = None
         for message, reply in left or ():
             if isinstance(message, _ActorStop) and reply is not None:
-                reply.set(None)
+                with suppress(queue.Full):
+                    reply.set(None)
             else:
-                self._fail_reply(reply)
+                self._reply_dead(reply)
 
-    def _fail_reply(self, reply: Future[Any] | None) -> None:
+    def _reply_dead(self, reply: Future[Any] | None) -> None:
         if reply is not None:
             error = ActorDeadError(f"{self._actor_ref} stopped before handling the message")
-            reply.set_exception((ActorDeadError, error, None))
+            with suppress(queue.Full):  # who waited from outside the closed loop has found out already
+                reply.set_exception((ActorDeadError, error, None))

@@ -1,7 +1,7 @@
 """A pytest plugin that makes Pykka's own tests, unchanged, run on this project's runtime.
 
-Pykka's suite takes the runtime under test from its parametrised fixture `runtime`; this gives that fixture our
-parameter in place of its own.
+Pykka's suite takes the runtime under test from its parametrised fixture `runtime`; this gives that fixture
+our parameter in place of its own.
 """
 
 from __future__ import annotations
