@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 import structlog
@@ -18,6 +18,7 @@ from asyncpg import Record
 from cachetools import TTLCache
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from actors.bank import Bank
 from actors.guard import MICROSECONDS, Guard
 from actors.passwords import Passwords
 from protocols.messages import (
@@ -69,22 +70,6 @@ FREE_TRIES_OF_AN_ADDRESS = 100  # a school has one address
 log = structlog.get_logger(__name__)
 
 
-class PlaceOfQuestion(Protocol):
-    @property
-    def subject(self) -> str: ...
-    @property
-    def id(self) -> str: ...
-
-
-class QuestionNames(Protocol):
-    """What accounts need of the bank: a question's number by its id, and where a number stands (KeyError:
-    nowhere).
-    """
-
-    def find(self, id: str, subject: str | None, /) -> int: ...
-    def place(self, number: int, /) -> PlaceOfQuestion: ...
-
-
 @dataclass(frozen=True, slots=True)
 class KnownUser:
     """What is checked before anything is done for a user; `caller` tells the role and the language."""
@@ -97,9 +82,7 @@ class KnownUser:
 class Accounts:
     """`clock` tells microseconds since 1970. All methods belong to one event loop."""
 
-    def __init__(
-        self, pool: Pool, clock: Callable[[], int], passwords: Passwords, bank: QuestionNames
-    ) -> None:
+    def __init__(self, pool: Pool, clock: Callable[[], int], passwords: Passwords, bank: Bank) -> None:
         self._pool = pool
         self._clock = clock
         self._passwords = passwords

@@ -258,7 +258,7 @@ def _resolve(waiter: asyncio.Future[None]) -> None:
 class _Host:
     """An event loop and the actors on it that have something to do."""
 
-    __slots__ = ("context", "help_left", "lock", "loop", "ready", "scheduled", "tasks", "thread")
+    __slots__ = ("context", "help_left", "lock", "loop", "ready", "replying", "scheduled", "tasks", "thread")
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.loop = loop
@@ -270,6 +270,7 @@ class _Host:
         self.thread = 0  # that runs the loop
         self.help_left = 0
         self.tasks: set[asyncio.Task[None]] = set()  # of suspended handlers
+        self.replying: Future[Any] | None = None  # what the handler that runs now has to reply to
         self.context = Context()  # of handlers: they do not see the context variables of who woke the loop
 
     def schedule(self, actor: EventLoopActor) -> None:
@@ -472,13 +473,26 @@ class EventLoopRef(ActorRef[A]):
         if block:
             self._refuse_blocking()
         future = self.actor_class._create_future()
-        if (actor := self._actor) is not None:
-            future._home = actor._host
         try:
-            self._put((message, future))
+            if (actor := self._actor) is None:
+                self._put((message, future))
+            else:
+                future._home = actor._host
+                actor._put((message, future))
         except ActorDeadError:
             future.set_exception()
         return future.get(timeout=timeout) if block else future
+
+    def forward(self, message: Any, reply_to: EventLoopFuture[Any]) -> None:
+        """Send a message whose reply goes to `reply_to`, a future that another actor has deferred.
+
+        Raises:
+            MailboxFull: if `mailbox_limit` messages wait already; the future is still the sender's then
+        """
+        try:
+            self._put((message, reply_to))
+        except ActorDeadError:
+            reply_to.set_exception()
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
         """Stop the actor after the messages that it was sent before; see [`pykka.ActorRef.stop()`][].
@@ -520,7 +534,7 @@ class EventLoopActor(Actor):
         self._actor_ref = EventLoopRef(self)
 
     @classmethod
-    def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:
+    def start(cls, *args: Any, **kwargs: Any) -> EventLoopRef[Self]:
         """Start an actor on the running loop or, where none is running, on the background loop.
 
         Any arguments are passed on to the class constructor.
@@ -531,7 +545,7 @@ class EventLoopActor(Actor):
             ActorRegistry.register(actor.actor_ref)
         logger.debug("Starting %s", actor)
         actor._start_actor_loop()
-        return actor.actor_ref
+        return actor._actor_ref
 
     @staticmethod
     def _create_actor_inbox() -> Any:
@@ -564,6 +578,17 @@ class EventLoopActor(Actor):
         @property
         def actor_stopped(self):
             return self._actor_ref.actor_stopped
+
+    def defer_reply(self) -> EventLoopFuture[Any]:
+        """Take over the reply to the message that is being handled; what the handler returns is then no reply.
+
+        Whoever has the future sets it, or hands it on. Only in a handler that is not `async`, and only for a message
+        that was asked with a future of this runtime.
+        """
+        reply, self._host.replying = self._host.replying, None
+        if not isinstance(reply, EventLoopFuture) or reply._done:
+            raise TypeError("there is no reply to defer: the message was told, or its handler is async")
+        return reply
 
     def on_start(self) -> Any:
         """Run code before the first message; see [`pykka.Actor.on_start()`][]. May be `async`."""
@@ -603,12 +628,13 @@ class EventLoopActor(Actor):
         """Handle some of the messages that wait and return how many it were, at least one."""
         inbox = self._inbox
         assert inbox is not None
+        host = self._host
         for count in range(_MESSAGES_PER_SLICE):
             if self._stopped:
                 self._end()
                 return count + 1
             if not inbox:
-                lock = self._host.lock
+                lock = host.lock
                 lock.acquire()
                 try:
                     if not inbox:
@@ -617,6 +643,7 @@ class EventLoopActor(Actor):
                 finally:
                     lock.release()
             message, reply = inbox.popleft()
+            host.replying = reply
             try:
                 if isinstance(message, tuple):  # as all messages of Pykka's own are
                     response = self._handle_receive(message)
@@ -625,14 +652,14 @@ class EventLoopActor(Actor):
                 if response.__class__ is CoroutineType:
                     self._suspend(response, message, reply)
                     return count + 1
-                if reply is not None:
+                if reply is not None and host.replying is reply:
                     reply.set(response)
             except BaseException:
-                after = self._failed(message, reply)
+                after = self._failed(message, host.replying)
                 if after is not None:
                     self._suspend(after, _Start(), None)
                     return count + 1
-        self._host.ready.append(self)  # behind the others; the turn looks at who is left
+        host.ready.append(self)  # behind the others; the turn looks at who is left
         return _MESSAGES_PER_SLICE
 
     def _suspend(self, handler: _Handler, message: Any, reply: Future[Any] | None) -> None:

@@ -51,10 +51,14 @@ class EditorCommand(Command):
 
 
 class ValidateBank(EditorCommand):
-    """`content` is the file as it came; `name` is only told in messages."""
+    """`content` is the file as it came; `name` is only told in messages.
+
+    Pictures that the file names by their paths are looked for in `folder`; no wire may set it.
+    """
 
     content: bytes
     name: str = "file"
+    folder: str | None = None
     subject: Slug | None = None
     format: BankFormat | None = None
 
@@ -75,7 +79,7 @@ class EntryError(Message):
 
 
 class BankReport(Message):
-    """`where` is a line (`line 12`), a row or a question's id; nothing was written unless the errors allow it."""
+    """What a file holds, and what importing it changes; `where` is a line, a row or a question's id."""
 
     subject: str | None
     format: BankFormat | None

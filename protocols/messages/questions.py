@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
 import re2
 from pydantic import Field, JsonValue, StringConstraints, field_validator, model_validator
@@ -18,6 +18,9 @@ class Choice(Message):
     id: OwnId
     text: Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00]*$")]
     image: Text | None = None
+
+
+ChoiceT = TypeVar("ChoiceT", bound=Choice)
 
 
 class Option(Choice):
@@ -226,6 +229,22 @@ def images_of(question: AnyQuestion) -> list[str]:
     elif isinstance(question, (SingleQuestion, MultipleQuestion, OrderQuestion)):
         choices = question.options
     return [image for image in (question.image, *(choice.image for choice in choices)) if image is not None]
+
+
+def with_images(question: AnyQuestion, names: Mapping[str, str]) -> AnyQuestion:
+    """The same question with each image that `names` holds called by its new name."""
+    if not names:
+        return question
+
+    def renamed(choice: ChoiceT) -> ChoiceT:
+        return choice.model_copy(update={"image": names.get(choice.image or "", choice.image)})
+
+    update: dict[str, object] = {"image": names.get(question.image or "", question.image)}
+    if isinstance(question, MatchQuestion):
+        update |= {"left": tuple(map(renamed, question.left)), "right": tuple(map(renamed, question.right))}
+    elif isinstance(question, (SingleQuestion, MultipleQuestion, OrderQuestion)):
+        update["options"] = tuple(map(renamed, question.options))
+    return question.model_copy(update=update)
 
 
 Title: TypeAlias = Annotated[

@@ -53,8 +53,8 @@ class Invalid(Refusal):
 
     status, title = 422, "Does not validate"
 
-    def __init__(self, detail: str, errors: tuple[FieldError, ...] = ()) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, errors: tuple[FieldError, ...] = (), **details: JsonValue) -> None:
+        super().__init__(detail, **details)
         self.errors = errors
 
 

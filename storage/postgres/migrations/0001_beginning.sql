@@ -48,8 +48,7 @@ CREATE TABLE journal (
     user_id  bigint NOT NULL,
     seq      integer NOT NULL,
     position bigint GENERATED ALWAYS AS IDENTITY,
-    at       timestamptz NOT NULL,
-    data     jsonb NOT NULL,
+    data     jsonb NOT NULL,                 -- an event of protocols.messages; `at` in it is in microseconds
     PRIMARY KEY (user_id, seq)
 );
 CREATE UNIQUE INDEX journal_position ON journal (position);
@@ -86,7 +85,7 @@ CREATE TABLE trainings (
     started_at  timestamptz NOT NULL,
     deadline    timestamptz,
     finished_at timestamptz,
-    skipped     integer NOT NULL DEFAULT 0,
+    skipped     bigint[] NOT NULL DEFAULT '{}', -- questions as they were skipped; one answered later stays in it
     UNIQUE (user_id, number)
 );
 CREATE INDEX trainings_overdue ON trainings (deadline) WHERE finished_at IS NULL AND deadline IS NOT NULL;

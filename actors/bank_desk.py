@@ -1,0 +1,344 @@
+"""The departments' desk: it checks, imports, changes and archives questions, and keeps the bank in memory fresh."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import multiprocessing
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import structlog
+
+from actors.bank import Bank
+from protocols.messages import (
+    AnyQuestion,
+    ArchiveQuestion,
+    BankFormat,
+    BankQuestion,
+    BankQuestions,
+    BankReport,
+    ChangeQuestion,
+    Counters,
+    Done,
+    EntryError,
+    FieldError,
+    File,
+    ImportBank,
+    Invalid,
+    ListQuestions,
+    ListSubjects,
+    NotFound,
+    ShowBankQuestion,
+    ShowFile,
+    ShownSubject,
+    ShownTopic,
+    ShowSubjectSchema,
+    SkippedEntry,
+    Subject,
+    Subjects,
+    Unavailable,
+    ValidateBank,
+    images_of,
+    with_images,
+)
+from storage.banks import BankFile, BankFileError, Entry, read
+from storage.banks.check import check
+from storage.banks.pictures import FILE_ID, PictureError, resolve
+from storage.banks.subjects import json_schema
+from storage.mongo import counters, questions
+from storage.mongo.client import Client, Database, is_transient
+from storage.mongo.questions import Difference, Kept
+
+log = structlog.get_logger()
+
+REFRESH_SECONDS = 2.0
+EXAMINE_SECONDS = 300.0
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """A file that was read and checked. `subject` is None where it is not known whose questions these are.
+
+    `pictures` are the files to keep for the questions, by id: content and media type.
+    """
+
+    format: BankFormat | None
+    total: int
+    subject: Subject | None
+    questions: tuple[AnyQuestion, ...]
+    pictures: dict[str, tuple[bytes, str]]
+    skipped: tuple[SkippedEntry, ...]
+    errors: tuple[EntryError, ...]
+
+    def report(self, difference: Difference) -> BankReport:
+        return BankReport(
+            subject=self.subject.slug if self.subject else None,
+            format=self.format,
+            total=self.total,
+            valid=len(self.questions),
+            added=difference.added,
+            updated=difference.updated,
+            unchanged=difference.unchanged,
+            skipped=self.skipped,
+            errors=self.errors,
+        )
+
+
+class BankDesk:
+    """`client` and `database` are MongoDB's. Files are read in a process of their own: they may be large and odd."""
+
+    def __init__(self, client: Client, database: Database, bank: Bank) -> None:
+        self._client = client
+        self._database = database
+        self._bank = bank
+        self._revision = 0
+        self._refreshing = asyncio.Lock()
+        self._examiner: ProcessPoolExecutor | None = None
+
+    def close(self) -> None:
+        if self._examiner is not None:
+            self._examiner.shutdown(cancel_futures=True)
+
+    # --- The bank in memory -----------------------------------------------------------------------------------
+
+    async def refresh(self) -> None:
+        """Take what is newer than what is in memory."""
+        async with self._refreshing:
+            newest = await questions.revision(self._database)
+            if newest == self._revision:
+                return
+            subjects = await questions.subjects(self._database)
+            changed = [packed async for packed in questions.changed(self._database, self._revision)]
+            self._bank.update(subjects, changed)
+            self._revision = newest
+            log.info("the bank is up to date", subjects=len(subjects), changed=len(changed), revision=newest)
+
+    async def keep_fresh(self) -> None:
+        """Refresh forever: the command line may have changed the bank."""
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            try:
+                await self.refresh()
+            except Exception as error:
+                if not is_transient(error):
+                    log.exception("the bank could not be refreshed")
+
+    # --- For everybody ----------------------------------------------------------------------------------------
+
+    async def list_subjects(self, message: ListSubjects) -> Subjects:
+        shown = []
+        for subject in self._bank.subjects():
+            index = self._bank.index(subject.slug)
+            topics = tuple(
+                ShownTopic(
+                    slug=topic.slug, title=topic.title_in(message.language), questions=index.count(topic.slug)
+                )
+                for topic in subject.topics
+            )
+            title = subject.title_in(message.language)
+            shown.append(ShownSubject(slug=subject.slug, title=title, questions=len(index), topics=topics))
+        return Subjects(items=tuple(shown))
+
+    async def show_subject_schema(self, message: ShowSubjectSchema) -> File:
+        schema = json_schema(self._subject(message.subject))
+        return File(content=orjson.dumps(schema, option=orjson.OPT_INDENT_2), media_type="application/json")
+
+    async def show_file(self, message: ShowFile) -> File:
+        found = None
+        if FILE_ID.fullmatch(message.file):
+            found = await questions.read_file(self._database, message.file)
+        if found is None:
+            raise NotFound(f"There is no file {message.file!r}.")
+        return found
+
+    # --- Files ------------------------------------------------------------------------------------------------
+
+    async def validate_bank(self, message: ValidateBank) -> BankReport:
+        """What importing the file would do."""
+        examined = await self._examine(message)
+        if examined.subject is None:
+            return examined.report(Difference(0, 0, 0))
+        return examined.report(
+            await questions.compare(self._database, examined.subject.slug, examined.questions)
+        )
+
+    async def import_bank(self, message: ImportBank) -> BankReport:
+        """Raises Invalid, with the report, when there are errors and the import is not partial."""
+        examined = await self._examine(message)
+        subject = examined.subject
+        if subject is None or (examined.errors and not message.partial):
+            many = "an error" if len(examined.errors) == 1 else f"{len(examined.errors)} errors"
+            raise Invalid(
+                f"Nothing was imported: {message.name} has {many}. Mend what `errors` names, "
+                "or import only the good questions with ?partial=true.",
+                **examined.report(Difference(0, 0, 0)).model_dump(mode="json"),
+            )
+        for name, (content, media_type) in examined.pictures.items():
+            await questions.store_file(self._database, name, content, media_type)
+        difference = await questions.store(self._client, self._database, subject, examined.questions)
+        await self.refresh()
+        log.info(
+            "questions were imported",
+            subject=subject.slug,
+            by=message.user,
+            added=difference.added,
+            updated=difference.updated,
+        )
+        return examined.report(difference)
+
+    async def _examine(self, message: ValidateBank) -> _Examined:
+        if self._examiner is None:
+            self._examiner = ProcessPoolExecutor(
+                1, mp_context=multiprocessing.get_context("spawn"), initializer=_die_with_the_service
+            )
+        known = {subject.slug: subject for subject in self._bank.subjects()}
+        try:
+            work = asyncio.get_running_loop().run_in_executor(self._examiner, examine, message, known)
+            return await asyncio.wait_for(work, EXAMINE_SECONDS)
+        except (BrokenProcessPool, TimeoutError):
+            self._examiner.shutdown(wait=False, cancel_futures=True)
+            self._examiner = None
+            log.exception("a bank file could not be examined", name=message.name, bytes=len(message.content))
+            raise Unavailable(f"{message.name} takes too much time or memory to examine.", 60) from None
+
+    # --- Single questions -------------------------------------------------------------------------------------
+
+    async def list_questions(self, message: ListQuestions) -> BankQuestions:
+        after = message.after or "0"
+        if not after.isdecimal() or not after.isascii() or len(after) > 10:
+            errors = (FieldError(path="after", message="Not a cursor that a list has given as `next`"),)
+            raise Invalid(f"The cursor {after!r} is unknown.", errors)
+        found = await questions.listed(self._database, message, after=int(after), limit=message.limit + 1)
+        page = found[: message.limit]
+        counted = await counters.read(self._database, [kept.number for kept in page])
+        more = len(found) > len(page)
+        return BankQuestions(
+            items=tuple(_shown(kept, counted.get(kept.number, (0, 0))) for kept in page),
+            next=str(page[-1].number) if more else None,
+        )
+
+    async def show_question(self, message: ShowBankQuestion) -> BankQuestion:
+        return await self._show(self._bank.find(message.question, message.subject))
+
+    async def change_question(self, message: ChangeQuestion) -> BankQuestion:
+        """A member that is changed to null is left out from now on."""
+        number = self._bank.find(message.question, message.subject)
+        kept = await questions.kept(self._database, number)
+        for fixed in ("id", "kind"):
+            if message.changes.get(fixed, kept.content.get(fixed)) != kept.content.get(fixed):
+                error = FieldError(path=fixed, message="Cannot be changed; import a new question instead")
+                raise Invalid(f"A question keeps its {fixed}.", (error,))
+        content = {name: value for name, value in (kept.content | message.changes).items() if value is not None}
+        subject = self._subject(kept.subject)
+        draft = BankFile(format="json", subject=kept.subject, entries=[Entry(kept.id, content)])
+        checked = check(draft, subject, None)
+        pictures, errors = _pictures_of(checked.questions, None)
+        faults = (*checked.errors, *errors)
+        if faults:
+            raise Invalid(
+                f"With these changes {kept.id!r} is no valid question.",
+                tuple(FieldError(path=fault.path, message=fault.message) for fault in faults),
+            )
+        for name, (picture, media_type) in pictures.files.items():
+            await questions.store_file(self._database, name, picture, media_type)
+        await questions.store(self._client, self._database, subject, pictures.questions, keep_archived=True)
+        await self.refresh()
+        return await self._show(number)
+
+    async def archive_question(self, message: ArchiveQuestion) -> Done:
+        number = self._bank.find(message.question, message.subject)
+        await questions.archive(self._client, self._database, number)
+        await self.refresh()
+        return Done()
+
+    async def _show(self, number: int) -> BankQuestion:
+        counted = await counters.read(self._database, [number])
+        return _shown(await questions.kept(self._database, number), counted.get(number, (0, 0)))
+
+    def _subject(self, slug: str) -> Subject:
+        found = self._bank.subject(slug)
+        if found is None:
+            known = ", ".join(subject.slug for subject in self._bank.subjects()) or "none yet"
+            raise NotFound(f"There is no subject {slug!r}; there are: {known}.")
+        return found
+
+
+def _shown(kept: Kept, counted: tuple[int, int]) -> BankQuestion:
+    question = kept.content
+    return BankQuestion(
+        id=kept.id,
+        subject=kept.subject,
+        kind=question["kind"],
+        topic=question["topic"],
+        difficulty=question["difficulty"],
+        question=question,
+        archived=kept.archived,
+        updated_at=kept.updated_at,
+        statistics=Counters(answered=counted[0], correct=counted[1]),
+    )
+
+
+# --- In the examining process ---------------------------------------------------------------------------------
+
+
+def _die_with_the_service() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends this process itself
+
+
+def examine(message: ValidateBank, known: dict[str, Subject]) -> _Examined:
+    """Read and check a file; `known` are the subjects that there are."""
+    bank: BankFile | None = None
+    try:
+        bank = read(message.content, name=message.name, subject=message.subject, format=message.format)
+        slug = bank.declaration.slug if bank.declaration else bank.subject
+        checked = check(bank, known.get(slug or ""), message.subject)
+    except BankFileError as error:
+        errors = tuple(error.errors) or (EntryError(where="file", path="", message=str(error)),)
+        return _Examined(bank.format if bank else message.format, 0, None, (), {}, (), errors)
+    folder = Path(message.folder) if message.folder is not None else None
+    pictures, errors_of_pictures = _pictures_of(checked.questions, folder)
+    return _Examined(
+        bank.format,
+        len(bank.entries) + len(bank.skipped),
+        checked.subject,
+        pictures.questions,
+        pictures.files,
+        tuple(bank.skipped),
+        (*checked.errors, *errors_of_pictures),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _WithPictures:
+    """Questions that name their pictures by the ids of files, and those files: content and media type by id."""
+
+    questions: tuple[AnyQuestion, ...]
+    files: dict[str, tuple[bytes, str]]
+
+
+def _pictures_of(
+    checked: list[tuple[str, AnyQuestion]], folder: Path | None
+) -> tuple[_WithPictures, list[EntryError]]:
+    ready: list[AnyQuestion] = []
+    files: dict[str, tuple[bytes, str]] = {}
+    errors: list[EntryError] = []
+    for where, question in checked:
+        names: dict[str, str] = {}
+        try:
+            for reference in images_of(question):
+                picture = resolve(reference, folder)
+                if picture is not None:
+                    names[reference] = questions.file_id(picture.content)
+                    files[names[reference]] = (picture.content, picture.media_type)
+        except PictureError as error:
+            errors.append(EntryError(where=where, path="image", message=str(error)))
+            continue
+        ready.append(with_images(question, names))
+    return _WithPictures(tuple(ready), files), errors

@@ -1,0 +1,22 @@
+"""What the actors measure of themselves, in Prometheus form."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+COMMIT_SECONDS = Histogram(
+    "apo_commit_seconds",
+    "Time to commit one group of events",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+GROUP_EVENTS = Histogram(
+    "apo_group_events", "Events committed in one transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+)
+POISONED = Counter("apo_sessions_poisoned_total", "Sessions ended because their events could not be committed")
+SESSIONS = Gauge("apo_sessions", "Session actors alive")
+STARTED = Counter("apo_sessions_started_total", "Session actors started")
+PASSIVATED = Counter("apo_sessions_passivated_total", "Session actors passivated")
+FAILED = Counter("apo_sessions_failed_total", "Session actors that could not be started")
+MAILBOX_FULL = Counter("apo_mailbox_full_total", "Commands refused because a mailbox was full")
+RELAY_POSITION = Gauge("apo_relay_position", "Position of the journal that a relay has reached", ["relay"])
+RELAY_ERRORS = Counter("apo_relay_errors_total", "Steps of a relay that failed and are tried again", ["relay"])
+PARKED = Counter("apo_relay_parked_total", "Events that a relay was refused for good", ["relay"])
+JOURNAL_POSITION = Gauge("apo_journal_position", "Position of the last committed event")

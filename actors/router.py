@@ -1,0 +1,102 @@
+"""The router: the one door through which every wire asks. What concerns all commands is done here, once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+import structlog
+from pykka import ActorDeadError, ActorRef
+
+from actors.accounts import Accounts
+from actors.relay import Reach, Relay
+from actors.runtime import MailboxFull
+from actors.storage import Tide
+from actors.supervisor import Failed, Supervisor
+from protocols.messages import (
+    ROLES,
+    Caller,
+    Command,
+    Forbidden,
+    Message,
+    Refusal,
+    SessionCommand,
+    Unauthenticated,
+    Unavailable,
+)
+from storage import is_transient
+
+log = structlog.get_logger()
+
+FRESH_SECONDS = 2.0
+
+# Any: each handler takes the one type of message that it stands for in the table, and returns that one's reply.
+Handler: TypeAlias = Callable[[Any], Awaitable[Message]]
+
+
+class Router:
+    """Knows who answers what.
+
+    `handlers` answer by type of message; session commands go to the supervisor. `read_by` names the relay whose
+    figures a handler reads: it runs when all that was committed before it was asked has arrived there.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        supervisor: ActorRef[Supervisor],
+        tide: Tide,
+        handlers: Mapping[type[Message], Handler],
+        read_by: Mapping[type[Message], ActorRef[Relay]],
+    ) -> None:
+        self._accounts = accounts
+        self._supervisor = supervisor
+        self._tide = tide
+        self._handlers = handlers
+        self._read_by = read_by
+        self.caller = accounts.cached_caller
+
+    async def ask(self, message: Message) -> Message:
+        """The reply to a message. Raises a `Refusal`; whatever else is raised is a fault of the service."""
+        try:
+            if isinstance(message, Command):
+                user = self._accounts.cached_user(message.user) or await self._accounts.known_user(message.user)
+                if user is None or user.blocked:
+                    raise Unauthenticated("This account does not exist, or it is blocked.")
+                if message.role != "student" and ROLES.index(user.caller.role) < ROLES.index(message.role):
+                    raise Forbidden(f"This takes the role {message.role!r}; this account is a {user.caller.role!r}.")
+                self._accounts.touch(message.user)
+                if isinstance(message, SessionCommand):
+                    return await self._ask_session(message)
+            relay = self._read_by.get(type(message))
+            if relay is not None:
+                await self._catch_up(relay)
+            return await self._handlers[type(message)](message)
+        except Refusal:
+            raise
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("a database does not answer", asked=type(message).__name__, error=repr(error))
+            raise Unavailable("A database does not answer at the moment. Please try again.") from error
+
+    async def _ask_session(self, command: SessionCommand) -> Message:
+        for _ in range(2):
+            self._tide.refuse_if_down()
+            try:
+                reply: Message = await self._supervisor.ask(command, block=False)
+                return reply
+            except MailboxFull:
+                raise Unavailable("Too many of your requests are waiting. Please try again.") from None
+            except ActorDeadError:
+                # It was not handled: the session had just been passivated, or was ended. A new one will.
+                continue
+        self._supervisor.tell(Failed(command.user))
+        raise Unavailable("Your training cannot be loaded at the moment. Please try again.")
+
+    async def _catch_up(self, relay: ActorRef[Relay]) -> None:
+        try:
+            await asyncio.wait_for(relay.ask(Reach(self._tide.head), block=False), FRESH_SECONDS)
+        except TimeoutError:
+            log.warning("figures are shown before they are up to date", relay=str(relay))

@@ -1,0 +1,126 @@
+"""The per-user actor: it holds the user's whole training state, and runs the pure rules on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from random import Random
+
+import structlog
+from pydantic import TypeAdapter
+from pykka import ActorRef
+
+from actors.bank import Bank
+from actors.runtime import EventLoopActor
+from actors.storage import Append, Load, SaveSnapshot, StorageActor
+from actors.training import rules, views
+from actors.training.rules import Context
+from actors.training.state import SessionState, UnreadableSnapshot, from_bytes, to_bytes
+from protocols.messages import AnyEvent, JournalEvent, Message, Refusal, SessionCommand
+from storage.postgres.journal import History, Record
+
+log = structlog.get_logger()
+
+EVENT: TypeAdapter[AnyEvent] = TypeAdapter(JournalEvent)
+EVENTS_BETWEEN_SNAPSHOTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Passivate:
+    """Leave memory if nobody has anything to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all sessions share; one object for all of them."""
+
+    storage: ActorRef[StorageActor]
+    bank: Bank
+    clock: Callable[[], int]
+    random: Random
+    mailbox: int
+
+
+class SessionActor(EventLoopActor):
+    """One user's session.
+
+    The reply to a command leaves when the events that it rests on are durable; meanwhile the next command is
+    decided already. If a commit fails, the storage actor stops the session, and a new one begins at what is durable.
+    """
+
+    __slots__ = ("_seq", "_snapshot_seq", "_state", "_surroundings")
+
+    registered = False
+
+    def __init__(self, user: int, surroundings: Surroundings) -> None:
+        super().__init__()
+        self._surroundings = surroundings
+        self._state = rules.initial(user)
+        self._seq = 0
+        self._snapshot_seq = 0
+
+    @property
+    def mailbox_limit(self) -> int:  # type: ignore[override]
+        return self._surroundings.mailbox
+
+    async def on_start(self) -> None:  # type: ignore[override]  # may be async here
+        user = self._state.user
+        storage = self._surroundings.storage
+        history: History = await storage.ask(Load(user), block=False)
+        state = self._state
+        if history.snapshot is not None:
+            try:
+                state = from_bytes(history.snapshot)
+                self._snapshot_seq = history.seq
+            except UnreadableSnapshot as error:
+                log.warning("a snapshot is left aside, the journal is read from its beginning", user=user, why=str(error))
+                history = await storage.ask(Load(user, whole=True), block=False)
+        self._state = reduce(rules.evolve, map(EVENT.validate_json, history.events), state)
+        self._seq = history.seq + len(history.events)
+
+    def on_receive(self, message: object) -> None:
+        if isinstance(message, SessionCommand):
+            self._answer(message)
+        elif isinstance(message, Passivate):
+            self._passivate()
+        else:
+            raise TypeError(f"not a message for a session: {message!r}")
+
+    def _answer(self, command: SessionCommand) -> None:
+        """Decide, remember, and hand events and reply to the storage actor, which replies once they are durable."""
+        around = self._surroundings
+        context = Context(around.clock(), around.bank, around.random)
+        events = rules.expire(self._state, context.now)
+        state = reduce(rules.evolve, events, self._state)
+        reply: Message | Refusal
+        try:
+            decided = rules.decide(state, command, context)
+            state = reduce(rules.evolve, decided, state)
+            reply = views.reply(state, command, context)
+            events += decided
+        except Refusal as refusal:
+            if not events:
+                raise
+            state = reduce(rules.evolve, events, self._state)  # that the time was up is so, whatever was asked
+            reply = refusal
+        seq = self._seq
+        records = tuple(
+            Record(command.user, seq + number, event.model_dump_json()) for number, event in enumerate(events, 1)
+        )
+        # Told before anything is remembered: if the storage actor cannot take it, nothing has happened.
+        around.storage.tell(Append(command.user, records, reply, self.defer_reply(), self._actor_ref))
+        self._state = state
+        self._seq = seq + len(records)
+        if self._seq - self._snapshot_seq >= EVENTS_BETWEEN_SNAPSHOTS:
+            self._save_snapshot()
+
+    def _passivate(self) -> None:
+        if self.actor_inbox.empty():
+            if self._seq > self._snapshot_seq:
+                self._save_snapshot()
+            self.stop()
+
+    def _save_snapshot(self) -> None:
+        self._surroundings.storage.tell(SaveSnapshot(self._state.user, self._seq, to_bytes(self._state)))
+        self._snapshot_seq = self._seq

@@ -1,0 +1,339 @@
+"""The composition root: it builds the object graph by passing constructor arguments, and takes it down again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
+import structlog
+from asyncpg import PostgresError
+from prometheus_client import REGISTRY
+from pykka import ActorRef
+from pymongo.errors import PyMongoError
+
+from actors import metrics, relay
+from actors.accounts import Accounts
+from actors.bank import Bank
+from actors.bank_desk import BankDesk
+from actors.drawing import Drawing
+from actors.figures import Desk as Figures
+from actors.passwords import Passwords
+from actors.relay import Destination, Gauge, Nudge, Relay
+from actors.router import Handler, Router
+from actors.runtime import EventLoopActor
+from actors.session import Surroundings
+from actors.storage import StorageActor, Tide
+from actors.supervisor import Supervisor
+from protocols import messages as m
+from protocols.http.application import Readiness, build
+from protocols.http.serving import serve as serve_http
+from settings import Settings
+from storage import is_transient
+from storage.clickhouse import engine as clickhouse
+from storage.embedded import DataFolderUnusable, EngineFailed, Engines, attach
+from storage.mongo import client as mongo
+from storage.mongo import questions
+from storage.postgres import journal, pool, read_models
+from storage.postgres.migrate import MigrationRefused, migrate
+
+log = structlog.get_logger()
+
+# What an administrator can mend: told in a sentence, not by a stack trace.
+EXPECTED_FAILURES = (
+    DataFolderUnusable,
+    EngineFailed,
+    MigrationRefused,
+    journal.WriterLockHeld,
+    OSError,
+    PostgresError,
+    PyMongoError,
+)
+
+DEMO_BANKS = Path(__file__).with_name("banks")
+MOST_WAITING = 20_000  # replies that wait for their commit, of all users together
+GROUP_SIZE = 2_000  # of these in one transaction
+LAST_SEEN_SECONDS = 10.0
+OVERDUE_SECONDS = 30.0
+OVERDUE_AT_ONCE = 500
+STOP_SECONDS = 20.0
+
+
+def clock() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True)
+class Connections:
+    """The databases: migrated, prepared, answering."""
+
+    postgres_url: str
+    postgres: pool.Pool
+    client: mongo.Client
+    database: mongo.Database
+
+
+@asynccontextmanager
+async def connections(settings: Settings, *, own_folder: bool) -> AsyncIterator[Connections]:
+    """Connect to the servers that are configured, and to embedded engines where none is.
+
+    A service must have the data folder for itself (`own_folder`); a command makes do with the engines of a
+    service that runs.
+    """
+    postgres_url = settings.postgres.url.get_secret_value()
+    mongo_url = settings.mongo.url.get_secret_value()
+    async with AsyncExitStack() as stack:
+        if not (postgres_url and mongo_url):
+            endpoints = None if own_folder else attach(settings.storage.path)
+            if endpoints is None:
+                engines = Engines(settings.storage.path, postgres=not postgres_url, mongo=not mongo_url)
+                endpoints = await stack.enter_async_context(engines)
+            postgres_url = postgres_url or endpoints.postgres_url
+            mongo_url = mongo_url or endpoints.mongo_url
+        pg = await pool.open_pool(postgres_url)
+        stack.push_async_callback(_close_pool, pg)
+        for name in await migrate(postgres_url, lambda name: log.info("migrating", step=name)):
+            log.info("migrated", step=name)
+        client = mongo.connect(mongo_url)
+        stack.callback(client.close)
+        database = mongo.database(client)
+        await _patiently("mongo", lambda: questions.prepare(database))
+        yield Connections(postgres_url, pg, client, database)
+
+
+async def _close_pool(pg: pool.Pool) -> None:
+    try:
+        await asyncio.wait_for(pg.close(), 5.0)
+    except TimeoutError:
+        pg.terminate()
+
+
+async def _patiently(engine: str, work: Callable[[], Awaitable[None]], seconds: float = 60.0) -> None:
+    """Try until it works; what is still wrong after `seconds` is raised."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            await work()
+            return
+        except Exception as error:
+            if not is_transient(error) or time.monotonic() > deadline:
+                raise
+            log.warning("waiting for a database", engine=engine, error=str(error))
+            await asyncio.sleep(1.0)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[str]:
+    """The whole service; yields the address at which it answers. Leaving finishes what was accepted."""
+    async with AsyncExitStack() as stack:
+        connected = await stack.enter_async_context(connections(settings, own_folder=True))
+        pg, database = connected.postgres, connected.database
+        background = await stack.enter_async_context(_background())
+
+        bank = Bank()
+        desk = BankDesk(connected.client, database, bank)
+        stack.callback(desk.close)
+        await desk.refresh()
+        if settings.bank.demo and not bank.subjects():
+            await import_demo(desk)
+        background(desk.keep_fresh())
+
+        tide = Tide()
+        writer = journal.Journal(connected.postgres_url)
+        tide.head = await writer.open()
+        stack.push_async_callback(writer.close)
+
+        engine = clickhouse.connect(
+            settings.clickhouse.url.get_secret_value(), settings.storage.path / "clickhouse"
+        )
+        stack.push_async_callback(engine.close)
+        relays: dict[str, ActorRef[Relay]] = {}
+        gauges: dict[str, Gauge] = {}
+
+        def nudge() -> None:
+            metrics.JOURNAL_POSITION.set(tide.head)
+            for ref in relays.values():
+                ref.tell(Nudge())
+
+        def start_relay(destination: Destination) -> ActorRef[Relay]:
+            gauge = gauges[destination.name] = Gauge(destination.name)
+            ref = relays[destination.name] = Relay.start(destination, pg, tide, gauge)
+            stack.push_async_callback(_stop, ref)
+            return ref
+
+        to_read_models = start_relay(relay.to_read_models(pg))
+        to_counters = start_relay(relay.to_counters(pg, connected.client, database))
+        start_relay(relay.to_activity(pg, engine))
+
+        storage = StorageActor.start(
+            writer, pg, tide, nudge, most_waiting=MOST_WAITING, group_size=GROUP_SIZE
+        )
+        stack.push_async_callback(_stop, storage)
+        surroundings = Surroundings(storage, bank, clock, SystemRandom(), settings.sessions.mailbox)
+        supervisor = Supervisor.start(surroundings, settings.sessions.idle_minutes * 60)
+        stack.push_async_callback(_stop, supervisor)
+
+        passwords = Passwords()
+        stack.callback(passwords.close)
+        accounts = Accounts(pg, clock, passwords, bank)
+        stack.push_async_callback(accounts.flush_seen)
+        background(_flush_seen(accounts))
+        background(_finish_overdue(pg, supervisor))
+        drawing = Drawing()
+        stack.push_async_callback(drawing.close)
+
+        async def language_of(user: int) -> m.Language:
+            known = await accounts.known_user(user)
+            return known.caller.language if known is not None else "ru"
+
+        figures = Figures(pg, clock, bank, drawing, language_of)
+        router = Router(
+            accounts,
+            supervisor,
+            tide,
+            handlers(accounts, desk, figures, bank, supervisor),
+            {
+                m.ListTrainings: to_read_models,
+                m.ShowTrainingById: to_read_models,
+                m.ShowStatistics: to_read_models,
+                m.DrawStatistics: to_read_models,
+                m.ShowLeaderboard: to_read_models,
+                m.ExportAccount: to_read_models,
+                m.ListQuestions: to_counters,
+                m.ShowBankQuestion: to_counters,
+            },
+        )
+
+        async def ready() -> Readiness:
+            parts = {"postgres": tide.problem or "ok"}
+            parts |= {f"relay to {name}": gauge.problem or "ok" for name, gauge in gauges.items()}
+            down = tide.problem is not None
+            degraded = any(problem != "ok" for problem in parts.values())
+            return Readiness(status="down" if down else "degraded" if degraded else "ok", parts=parts)
+
+        app = build(router, ready=ready, registry=REGISTRY)
+        runner = await serve_http(app, settings.http.host, settings.http.port)
+        stack.push_async_callback(runner.cleanup)
+        host, port = runner.addresses[0][:2]
+        if not settings.telegram.bot_token.get_secret_value():
+            log.info("the Telegram bot is off: [telegram] bot_token is empty")
+        yield f"http://{host}:{port}"
+        log.info("stopping: what was accepted is being finished")
+
+
+def handlers(
+    accounts: Accounts, desk: BankDesk, figures: Figures, bank: Bank, supervisor: ActorRef[Supervisor]
+) -> dict[type[m.Message], Handler]:
+    """Who answers what, besides the sessions."""
+
+    def end_session(user: int) -> Awaitable[object]:
+        future: Awaitable[object] = supervisor.ask(m.EraseSession(user=user), block=False)
+        return future
+
+    async def set_favorite(message: m.SetFavoriteById) -> m.Message:
+        number = bank.find(message.question, message.subject)
+        command = m.SetFavorite(user=message.user, question=number, favorite=message.favorite)
+        reply: m.Message = await supervisor.ask(command, block=False)
+        return reply
+
+    async def show_training(message: m.ShowTrainingById) -> m.Message:
+        """The session knows its last training best; all others are in the read models."""
+        try:
+            command = m.ShowTraining(user=message.user, training=message.training)
+            reply: m.Message = await supervisor.ask(command, block=False)
+            return reply
+        except m.NotFound:
+            return await figures.show_training(message)
+
+    return {
+        m.Register: accounts.register,
+        m.OpenToken: accounts.open_token,
+        m.CloseToken: accounts.close_token,
+        m.Authenticate: accounts.authenticate,
+        m.ShowProfile: accounts.show_profile,
+        m.ChangeProfile: accounts.change_profile,
+        m.EraseAccount: lambda message: accounts.erase_account(message, end_session),
+        m.ExportAccount: accounts.export,
+        m.CreateLinkCode: accounts.create_link_code,
+        m.ReportQuestion: accounts.report_question,
+        m.SetFavoriteById: set_favorite,
+        m.ShowTrainingById: show_training,
+        m.ListTrainings: figures.list_trainings,
+        m.ShowStatistics: figures.show_statistics,
+        m.DrawStatistics: figures.draw_statistics,
+        m.ShowLeaderboard: figures.show_leaderboard,
+        m.ListSubjects: desk.list_subjects,
+        m.ShowSubjectSchema: desk.show_subject_schema,
+        m.ShowFile: desk.show_file,
+        m.ValidateBank: desk.validate_bank,
+        m.ImportBank: desk.import_bank,
+        m.ListQuestions: desk.list_questions,
+        m.ShowBankQuestion: desk.show_question,
+        m.ChangeQuestion: desk.change_question,
+        m.ArchiveQuestion: desk.archive_question,
+    }
+
+
+async def import_demo(desk: BankDesk) -> None:
+    """Fill an empty bank with the subjects that come with the project."""
+    for file in sorted(DEMO_BANKS.glob("*/subject.yaml")) + sorted(DEMO_BANKS.glob("*/questions.yaml")):
+        await desk.import_bank(
+            m.ImportBank(
+                user=0,
+                content=await asyncio.to_thread(file.read_bytes),
+                name=f"{file.parent.name}/{file.name}",
+                folder=str(file.parent),
+            )
+        )
+
+
+@asynccontextmanager
+async def _background() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], None]]:
+    """Tasks for as long as the service runs. One that fails is a fault of the program, and ends the service."""
+    async with asyncio.TaskGroup() as group:
+        tasks: list[asyncio.Task[None]] = []
+        yield lambda work: tasks.append(group.create_task(work))
+        for task in tasks:
+            task.cancel()
+
+
+async def _stop(ref: ActorRef[Any]) -> None:
+    if ref.is_alive():
+        try:
+            await asyncio.wait_for(_until_stopped(ref), STOP_SECONDS)
+        except TimeoutError:
+            log.error("an actor did not stop in time", actor=str(ref))
+
+
+async def _until_stopped(ref: ActorRef[EventLoopActor]) -> None:
+    await ref.stop(block=False)
+
+
+async def _flush_seen(accounts: Accounts) -> None:
+    while True:
+        await asyncio.sleep(LAST_SEEN_SECONDS)
+        try:
+            await accounts.flush_seen()
+        except Exception as error:
+            if not is_transient(error):
+                log.exception("last-seen dates were not written")
+
+
+async def _finish_overdue(pg: pool.Pool, supervisor: ActorRef[Supervisor]) -> None:
+    """Finish exams whose time is up and whose students have not come back."""
+    while True:
+        await asyncio.sleep(OVERDUE_SECONDS)
+        try:
+            for user, training in await read_models.overdue(pg, OVERDUE_AT_ONCE):
+                await supervisor.ask(m.ShowTraining(user=user, training=training), block=False)
+        except m.Refusal as refusal:
+            log.debug("an overdue exam was not finished now", why=str(refusal))
+        except Exception as error:
+            if not is_transient(error):
+                log.exception("overdue exams were not finished")

@@ -1,0 +1,73 @@
+"""One row for each event of the journal, exactly once.
+
+The highest position stored is the checkpoint: it is stored by the very insert that stores the rows. An insert
+into one partition is all or nothing, so a batch is cut where the month changes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from storage.clickhouse.engine import ClickHouse
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+COLUMNS = (
+    "position",
+    "user",
+    "seq",
+    "at",
+    "microseconds",
+    "event",
+    "platform",
+    "training",
+    "subject",
+    "topic",
+    "kind",
+    "question",
+    "score",
+    "correct",
+    "seconds",
+)
+_AT = COLUMNS.index("at")
+
+
+async def migrate(clickhouse: ClickHouse) -> list[str]:
+    """Apply what is new of the numbered files, each of which can be applied again; returns their names."""
+    await clickhouse.execute(
+        "CREATE TABLE IF NOT EXISTS migrations (name String, applied_at DateTime) ENGINE = MergeTree ORDER BY name"
+    )
+    applied = {row[0] for row in await clickhouse.query("SELECT name FROM migrations")}
+    new = [file for file in sorted(MIGRATIONS.glob("*.sql")) if file.name not in applied]
+    for file in new:
+        for statement in file.read_text().split(";"):
+            if statement.strip():
+                await clickhouse.execute(statement)
+        await clickhouse.insert("migrations", ("name", "applied_at"), [(file.name, int(time.time()))])
+    return [file.name for file in new]
+
+
+async def checkpoint(clickhouse: ClickHouse) -> int:
+    """The position of the journal up to which activity is stored."""
+    ((position,),) = await clickhouse.query("SELECT toInt64(max(position)) FROM activity")
+    return int(position)
+
+
+async def insert(clickhouse: ClickHouse, rows: Sequence[tuple[object, ...]]) -> None:
+    """Store rows, by position and all above the checkpoint, in the order of `COLUMNS`."""
+    for _, month in groupby(rows, key=lambda row: _month(row[_AT])):
+        await clickhouse.insert("activity", COLUMNS, list(month))
+
+
+def _month(at: object) -> tuple[int, int]:
+    assert isinstance(at, int)
+    moment = time.gmtime(at)
+    return moment.tm_year, moment.tm_mon
+
+
+def parked(position: int) -> tuple[object, ...]:
+    """The row that stands where an event was left out."""
+    return (position, 0, 0, int(time.time()), 0, "parked", "", "", "", "", "", 0, 0.0, 0, 0.0)

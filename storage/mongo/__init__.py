@@ -1,0 +1,1 @@
+"""The question bank, its files and its counters, in MongoDB."""

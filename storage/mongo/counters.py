@@ -1,0 +1,70 @@
+"""How often each question was answered, and how often rightly: `{_id: number, answered, correct}`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorClientSession
+from pymongo import UpdateOne
+
+from storage.mongo.client import Client, Database
+from storage.tally import Tally
+
+RELAY = "counters"
+
+
+class CheckpointMoved(Exception):
+    """Somebody else has counted these answers; the step was rolled back."""
+
+
+async def checkpoint(database: Database) -> int:
+    """The position of the journal up to which answers are counted."""
+    found = await database.checkpoints.find_one({"_id": RELAY})
+    if found is None:
+        await database.checkpoints.update_one({"_id": RELAY}, {"$setOnInsert": {"position": 0}}, upsert=True)
+        return 0
+    position: int = found["position"]
+    return position
+
+
+async def advance(
+    client: Client, database: Database, after: int, upto: int, tallies: Sequence[Tally]
+) -> None:
+    """Add tallies to the counters and move the checkpoint, in one transaction.
+
+    Raises:
+        CheckpointMoved: if the checkpoint is not at `after`; nothing was counted.
+    """
+
+    async def step(session: AsyncIOMotorClientSession) -> None:
+        moved = await database.checkpoints.update_one(
+            {"_id": RELAY, "position": after}, {"$set": {"position": upto}}, session=session
+        )
+        if moved.matched_count != 1:
+            raise CheckpointMoved(f"the checkpoint of {RELAY!r} is no longer at {after}")
+        if tallies:
+            await database.counters.bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": tally.question},
+                        {"$inc": {"answered": tally.answered, "correct": tally.correct}},
+                        upsert=True,
+                    )
+                    for tally in tallies
+                ],
+                ordered=False,
+                session=session,
+            )
+
+    async with await client.start_session() as session:
+        await session.with_transaction(step)
+
+
+async def read(database: Database, questions: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """`(answered, correct)` of those of the questions that were answered at all."""
+    counted: dict[int, tuple[int, int]] = {}
+    document: dict[str, Any]
+    async for document in database.counters.find({"_id": {"$in": list(questions)}}):
+        counted[document["_id"]] = (document["answered"], document["correct"])
+    return counted

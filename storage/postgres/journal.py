@@ -1,0 +1,242 @@
+"""The journal: events of all users in the order of their commits, by one writer at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from storage.tally import Tally
+
+# Any number, as long as nothing else in the database takes an advisory lock on it.
+WRITER_LOCK = 0x41504F
+CONNECT_SECONDS = 5.0
+COMMIT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One event of one user; `data` is the event as JSON."""
+
+    user: int
+    seq: int
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is durable of one user: a snapshot (None: none) taken at `seq`, and the events after it."""
+
+    seq: int
+    snapshot: bytes | None
+    events: tuple[str, ...]
+
+
+class WriterLockHeld(Exception):
+    """Another service writes this journal."""
+
+
+class Fenced(Exception):
+    """Nothing was written: somebody else has written these users' next events."""
+
+    def __init__(self, users: frozenset[int]) -> None:
+        super().__init__(f"the journal goes on elsewhere for the users {sorted(users)[:10]}")
+        self.users = users
+
+
+class Journal:
+    """The writer's own connection, which holds the writer's lock for as long as it lives.
+
+    The lock makes positions grow in the order of commits. It also makes a lost connection safe: a new one gets
+    the lock only when the old session, and with it a commit that may still have been under way, has ended.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._backend: int | None = None
+
+    async def open(self) -> int:
+        """Connect and take the writer's lock; returns the highest position.
+
+        Raises:
+            WriterLockHeld: if another service holds it.
+            OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError: if the database does not answer.
+        """
+        await self.close()
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+            self._url,
+            timeout=CONNECT_SECONDS,
+            command_timeout=COMMIT_SECONDS,
+            server_settings={"application_name": "apo journal"},
+        )
+        try:
+            if self._backend is not None:
+                # Our own former session, if the server has not noticed yet that nobody is behind it.
+                await connection.fetchval(
+                    "SELECT pg_terminate_backend($1, 2000) FROM pg_stat_activity"
+                    " WHERE pid = $1 AND application_name = 'apo journal'",
+                    self._backend,
+                )
+            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", WRITER_LOCK):
+                raise WriterLockHeld(
+                    "another service already works on this database; stop it, or give this one a database of its own"
+                )
+            self._backend = await connection.fetchval("SELECT pg_backend_pid()")
+            head: int = await connection.fetchval("SELECT coalesce(max(position), 0) FROM journal")
+        except BaseException:
+            connection.terminate()
+            raise
+        self._connection = connection
+        return head
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            try:
+                await connection.close(timeout=1.0)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                connection.terminate()
+
+    async def append(self, records: Sequence[Record]) -> int:
+        """Commit all the records in one transaction; returns the position of the last.
+
+        Raises:
+            Fenced: if the next event of some users is there already; nothing was written.
+            OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError: the outcome is not known;
+                `open` and then ask `holds`.
+        """
+        connection = self._connected()
+        try:
+            position: int = await connection.fetchval(
+                "WITH written AS ("
+                " INSERT INTO journal (user_id, seq, data)"
+                " SELECT * FROM unnest($1::bigint[], $2::integer[], $3::jsonb[])"
+                " RETURNING position) SELECT max(position) FROM written",
+                [record.user for record in records],
+                [record.seq for record in records],
+                [record.data for record in records],
+            )
+        except asyncpg.UniqueViolationError:
+            raise Fenced(await self._users_with_any(records)) from None
+        return position
+
+    async def holds(self, records: Sequence[Record]) -> bool:
+        """Whether these very records were committed; they were committed together or not at all."""
+        first = records[0]
+        return bool(
+            await self._connected().fetchval(
+                "SELECT EXISTS (SELECT FROM journal WHERE user_id = $1 AND seq = $2 AND data = $3::jsonb)",
+                first.user,
+                first.seq,
+                first.data,
+            )
+        )
+
+    async def _users_with_any(self, records: Sequence[Record]) -> frozenset[int]:
+        rows = await self._connected().fetch(
+            "SELECT DISTINCT user_id FROM journal"
+            " JOIN unnest($1::bigint[], $2::integer[]) AS wanted (user_id, seq) USING (user_id, seq)",
+            [record.user for record in records],
+            [record.seq for record in records],
+        )
+        return frozenset(row["user_id"] for row in rows)
+
+    def _connected(self) -> asyncpg.Connection[asyncpg.Record]:
+        if self._connection is None or self._connection.is_closed():
+            raise asyncpg.InterfaceError("the journal's connection is closed")
+        return self._connection
+
+
+async def load(pool: asyncpg.Pool[asyncpg.Record], users: Sequence[int]) -> dict[int, History]:
+    """What is durable of these users, in one round trip and one snapshot of the database."""
+    rows = await pool.fetch(
+        "SELECT wanted.user_id, snapshots.seq, snapshots.state,"
+        " ARRAY(SELECT data::text FROM journal WHERE journal.user_id = wanted.user_id"
+        "       AND journal.seq > coalesce(snapshots.seq, 0) ORDER BY journal.seq) AS events"
+        " FROM unnest($1::bigint[]) AS wanted (user_id) LEFT JOIN snapshots USING (user_id)",
+        users,
+        timeout=COMMIT_SECONDS,
+    )
+    return {
+        row["user_id"]: History(row["seq"] or 0, row["state"], tuple(row["events"])) for row in rows
+    }
+
+
+async def load_events(pool: asyncpg.Pool[asyncpg.Record], user: int) -> History:
+    """All events of a user from the first on: for a snapshot that cannot be read."""
+    events = await pool.fetch(
+        "SELECT data::text FROM journal WHERE user_id = $1 ORDER BY seq", user, timeout=COMMIT_SECONDS
+    )
+    return History(0, None, tuple(row["data"] for row in events))
+
+
+async def save_snapshots(
+    pool: asyncpg.Pool[asyncpg.Record], snapshots: Sequence[tuple[int, int, bytes]]
+) -> None:
+    """Keep the state of users, each `(user, seq, state)`; an older one never replaces a newer one."""
+    await pool.execute(
+        "INSERT INTO snapshots (user_id, seq, state)"
+        " SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bytea[])"
+        " ON CONFLICT (user_id) DO UPDATE SET seq = excluded.seq, state = excluded.state"
+        " WHERE snapshots.seq < excluded.seq",
+        [user for user, _, _ in snapshots],
+        [seq for _, seq, _ in snapshots],
+        [state for _, _, state in snapshots],
+        timeout=COMMIT_SECONDS,
+    )
+
+
+async def tally(pool: asyncpg.Pool[asyncpg.Record], after: int, upto: int) -> list[Tally]:
+    """The answers of the positions above `after`, up to and with `upto`, counted by question."""
+    rows = await pool.fetch(
+        "SELECT (data ->> 'question')::bigint AS question, count(*) AS answered,"
+        " count(*) FILTER (WHERE (data ->> 'score')::float8 >= 1 - 1e-9) AS correct"
+        " FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'answered' GROUP BY 1",
+        after,
+        upto,
+        timeout=COMMIT_SECONDS,
+    )
+    return [Tally(*row) for row in rows]
+
+
+async def activity(pool: asyncpg.Pool[asyncpg.Record], after: int, upto: int) -> list[tuple[object, ...]]:
+    """Rows for analytics, in the columns of `storage.clickhouse.activity.COLUMNS`, by position."""
+    rows = await pool.fetch(
+        "SELECT position, user_id, seq, (data ->> 'at')::bigint / 1000000, (data ->> 'at')::bigint % 1000000,"
+        " data ->> 'type', coalesce(data ->> 'platform', ''), coalesce(data ->> 'training', ''),"
+        " coalesce(data ->> 'subject', ''), coalesce(data ->> 'topic', ''), coalesce(data ->> 'kind', ''),"
+        " CASE jsonb_typeof(data -> 'question') WHEN 'number' THEN (data ->> 'question')::bigint ELSE 0 END,"
+        " coalesce((data ->> 'score')::float8, 0),"
+        " (coalesce((data ->> 'score')::float8, 0) >= 1 - 1e-9)::integer,"
+        " coalesce((data ->> 'seconds')::float8, 0)"
+        " FROM journal WHERE position > $1 AND position <= $2 ORDER BY position",
+        after,
+        upto,
+        timeout=COMMIT_SECONDS,
+    )
+    return [tuple(row) for row in rows]
+
+
+async def span(pool: asyncpg.Pool[asyncpg.Record], after: int, most: int) -> int:
+    """The position of the `most`-th event after `after`, or of the last; `after` itself if there is none."""
+    position: int | None = await pool.fetchval(
+        "SELECT max(position) FROM (SELECT position FROM journal WHERE position > $1"
+        " ORDER BY position LIMIT $2) AS step",
+        after,
+        most,
+        timeout=COMMIT_SECONDS,
+    )
+    return after if position is None else position
+
+
+async def park(pool: asyncpg.Pool[asyncpg.Record], relay: str, position: int, reason: str) -> None:
+    """Note for the administrator that a relay was refused for good at this position."""
+    await pool.execute(
+        "INSERT INTO parked (relay, position, reason) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        relay,
+        position,
+        reason,
+        timeout=COMMIT_SECONDS,
+    )

@@ -1,0 +1,110 @@
+"""Read models in PostgreSQL, made from the journal; each step moves its checkpoint in the same transaction."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from storage.postgres.accounts import erase
+
+RELAY = "read models"
+STEP_SECONDS = 30.0
+
+_STARTED = """
+INSERT INTO trainings (id, user_id, number, subject, mode, questions, started_at, deadline)
+SELECT data ->> 'training', user_id, split_part(data ->> 'training', '-', 2)::integer, data ->> 'subject',
+       data ->> 'mode', ARRAY(SELECT jsonb_array_elements_text(data -> 'questions')::bigint),
+       to_timestamp((data ->> 'at')::float8 / 1e6), to_timestamp((data ->> 'deadline')::float8 / 1e6)
+FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'started'
+"""
+
+_ANSWERED = """
+INSERT INTO answers (training, question, user_id, subject, topic, kind, response, score, seconds, at)
+SELECT data ->> 'training', (data ->> 'question')::bigint, user_id, data ->> 'subject', data ->> 'topic',
+       data ->> 'kind', data -> 'response', (data ->> 'score')::float8, (data ->> 'seconds')::float8,
+       to_timestamp((data ->> 'at')::float8 / 1e6)
+FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'answered'
+"""
+
+_DAYS = """
+INSERT INTO days (user_id, subject, topic, day, answered, correct, score, seconds)
+SELECT user_id, data ->> 'subject', data ->> 'topic',
+       (to_timestamp((data ->> 'at')::float8 / 1e6) AT TIME ZONE 'UTC')::date,
+       count(*), count(*) FILTER (WHERE (data ->> 'score')::float8 >= 1 - 1e-9),
+       sum((data ->> 'score')::float8), sum((data ->> 'seconds')::float8)
+FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'answered'
+GROUP BY 1, 2, 3, 4
+ON CONFLICT (user_id, subject, topic, day) DO UPDATE SET
+    answered = days.answered + excluded.answered, correct = days.correct + excluded.correct,
+    score = days.score + excluded.score, seconds = days.seconds + excluded.seconds
+"""
+
+_SKIPPED = """
+UPDATE trainings SET skipped = trainings.skipped || step.questions
+FROM (SELECT data ->> 'training' AS training, array_agg((data ->> 'question')::bigint ORDER BY seq) AS questions
+      FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'skipped' GROUP BY 1) AS step
+WHERE trainings.id = step.training
+"""
+
+_FINISHED = """
+UPDATE trainings SET finished_at = to_timestamp((data ->> 'at')::float8 / 1e6)
+FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'finished'
+  AND trainings.id = data ->> 'training'
+"""
+
+_ERASED = "SELECT user_id FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'erased'"
+
+
+class CheckpointMoved(Exception):
+    """Somebody else has carried these events onward; the step was rolled back."""
+
+
+async def checkpoint(pool: asyncpg.Pool[asyncpg.Record]) -> int:
+    """How far the read models have come."""
+    position: int = await pool.fetchval(
+        "INSERT INTO checkpoints (relay, position) VALUES ($1, 0)"
+        " ON CONFLICT (relay) DO UPDATE SET relay = excluded.relay RETURNING position",
+        RELAY,
+        timeout=STEP_SECONDS,
+    )
+    return position
+
+
+async def advance(pool: asyncpg.Pool[asyncpg.Record], after: int, upto: int) -> None:
+    """Carry the events of the positions above `after`, up to and with `upto`, into the read models, once."""
+    async with pool.acquire(timeout=STEP_SECONDS) as connection, connection.transaction():
+        await _move_checkpoint(connection, after, upto)
+        for statement in (_STARTED, _ANSWERED, _DAYS, _SKIPPED, _FINISHED):
+            await connection.execute(statement, after, upto, timeout=STEP_SECONDS)
+        for row in await connection.fetch(_ERASED, after, upto, timeout=STEP_SECONDS):
+            await erase(connection, row["user_id"])
+
+
+async def skip(pool: asyncpg.Pool[asyncpg.Record], after: int, upto: int) -> None:
+    """Leave these events out for good."""
+    async with pool.acquire(timeout=STEP_SECONDS) as connection, connection.transaction():
+        await _move_checkpoint(connection, after, upto)
+
+
+async def _move_checkpoint(
+    connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], after: int, upto: int
+) -> None:
+    moved = await connection.execute(
+        "UPDATE checkpoints SET position = $3 WHERE relay = $1 AND position = $2",
+        RELAY,
+        after,
+        upto,
+        timeout=STEP_SECONDS,
+    )
+    if moved != "UPDATE 1":
+        raise CheckpointMoved(f"the checkpoint of {RELAY!r} is no longer at {after}")
+
+
+async def overdue(pool: asyncpg.Pool[asyncpg.Record], most: int) -> list[tuple[int, str]]:
+    """Users and ids of open exams whose time was up a while ago."""
+    rows = await pool.fetch(
+        "SELECT user_id, id FROM trainings WHERE finished_at IS NULL AND deadline < now() - interval '10 seconds'"
+        " ORDER BY deadline LIMIT $1",
+        most,
+        timeout=STEP_SECONDS,
+    )
+    return [(row["user_id"], row["id"]) for row in rows]
