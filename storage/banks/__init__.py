@@ -12,6 +12,7 @@ from protocols.messages import BankFormat
 from storage.banks.decoding import decode
 from storage.banks.document import bank_of
 from storage.banks.file import MAX_BYTES, BankFile, BankFileError, Entry
+from storage.banks.gift import read_gift
 from storage.banks.json_file import read_json
 from storage.banks.yaml_file import read_yaml
 
@@ -68,5 +69,5 @@ def _read(content: bytes, subject: str | None, format: BankFormat | None) -> Ban
         case "json":
             bank = bank_of(read_json(text), "json")
         case "gift":
-            raise BankFileError("GIFT is not read yet")
+            bank = read_gift(text)
     return replace(bank, subject=bank.subject or subject)

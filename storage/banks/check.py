@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -15,6 +16,7 @@ from protocols.messages import (
     Kind,
     NumberKey,
     Option,
+    QuestionBase,
     Subject,
     TextKey,
     Topic,
@@ -45,8 +47,9 @@ def check(bank: BankFile, known: Subject | None, requested: str | None) -> Check
     questions: list[tuple[str, AnyQuestion]] = []
     errors = list(bank.errors)
     seen: dict[str, str] = {}
+    models = question_models(subject)
     for entry in bank.entries:
-        found = _faults(entry, subject, seen, questions)
+        found = _faults(entry, subject, models, seen, questions)
         errors.extend(EntryError(where=entry.where, path=path, message=message) for path, message in found)
     if len(errors) > MAX_ERRORS:
         more = len(errors) - MAX_ERRORS
@@ -55,7 +58,11 @@ def check(bank: BankFile, known: Subject | None, requested: str | None) -> Check
 
 
 def _faults(
-    entry: Entry, subject: Subject, seen: dict[str, str], questions: list[tuple[str, AnyQuestion]]
+    entry: Entry,
+    subject: Subject,
+    models: Mapping[Kind, type[QuestionBase]],
+    seen: dict[str, str],
+    questions: list[tuple[str, AnyQuestion]],
 ) -> list[tuple[str, str]]:
     """What is wrong with an entry; where nothing is, the question is added to `questions`."""
     found: list[tuple[str, str]] = []
@@ -66,7 +73,6 @@ def _faults(
                 ("id", f"{shown(own_id)} is already the id of {seen[own_id]}; an id is its own in a subject")
             )
         seen.setdefault(own_id, entry.where)
-    models = question_models(subject)
     name = entry.content.get("kind")
     kind = next((kind for kind in BASES if kind == name), None)
     if kind is None or kind not in models:

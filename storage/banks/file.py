@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from protocols.messages import BankFormat, EntryError, SkippedEntry, Subject, Title, Topic
 
 MAX_BYTES = 32 * 1024 * 1024
+MAX_QUESTIONS = 100_000
 
 
 class BankFileError(Exception):

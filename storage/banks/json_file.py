@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from storage.banks.file import BankFileError, shown
+from storage.banks.file import MAX_QUESTIONS, BankFileError, shown
 from storage.banks.tree import Item, Tree, Written
 
 _SPACE = re.compile(r"[ \t\n]*")
@@ -79,6 +79,8 @@ class _Reader:
             self._peek()
             self._twice = None
             line = self._line_here()
+            if len(items) >= MAX_QUESTIONS:
+                raise BankFileError(f"line {line}: more than {MAX_QUESTIONS} questions; split the file")
             value = self._value()
             items.append(Item(line, value, self._twice))
             self._twice = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import yaml
 from yaml import events
 
-from storage.banks.file import BankFileError
+from storage.banks.file import MAX_QUESTIONS, BankFileError
 from storage.banks.tree import MAX_DEPTH, Item, Tree, Written
 
 # Twenty thousand questions are about a million values.
@@ -82,10 +82,12 @@ class _Composer:
                     raise BankFileError(self._twice)
 
     def _items(self) -> list[Item]:
-        items = []
+        items: list[Item] = []
         while not isinstance(event := next(self._events), events.SequenceEndEvent):
             self._twice = None
             line = _line(event)
+            if len(items) >= MAX_QUESTIONS:
+                raise BankFileError(f"line {line}: more than {MAX_QUESTIONS} questions; split the file")
             value = self._value(event, 2)
             items.append(Item(line, value, self._twice))
         self._twice = None
