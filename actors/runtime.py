@@ -258,7 +258,18 @@ def _resolve(waiter: asyncio.Future[None]) -> None:
 class _Host:
     """An event loop and the actors on it that have something to do."""
 
-    __slots__ = ("context", "help_left", "lock", "loop", "ready", "replying", "scheduled", "tasks", "thread")
+    __slots__ = (
+        "context",
+        "help_left",
+        "lock",
+        "loop",
+        "ready",
+        "replying",
+        "scheduled",
+        "spare",
+        "tasks",
+        "thread",
+    )
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.loop = loop
@@ -267,6 +278,7 @@ class _Host:
         self.lock = threading.RLock()
         self.ready: deque[EventLoopActor] = deque()
         self.scheduled = False
+        self.spare: deque[_Item] | None = None  # an empty inbox to use again, which is faster than a new one
         self.thread = 0  # that runs the loop
         self.help_left = 0
         self.tasks: set[asyncio.Task[None]] = set()  # of suspended handlers
@@ -397,7 +409,9 @@ class _Inbox:
         self._ref = ref
 
     def put(self, envelope: Envelope[Any], /) -> None:
-        self._ref._put((envelope.message, envelope.reply_to))
+        if (actor := self._ref._actor) is None:
+            raise self._ref._dead()
+        actor._put((envelope.message, envelope.reply_to))
 
     def get(self) -> Envelope[Any]:
         raise TypeError("Only its event loop takes messages out of an actor's inbox")
@@ -442,10 +456,8 @@ class EventLoopRef(ActorRef[A]):
         def _actor_weakref(self):  # by which ActorProxy finds the actor
             return self._actor
 
-    def _put(self, item: _Item) -> None:
-        if (actor := self._actor) is None:
-            raise ActorDeadError(f"{self} not found")
-        actor._put(item)
+    def _dead(self) -> ActorDeadError:
+        return ActorDeadError(f"{self} not found")
 
     def is_alive(self) -> bool:
         """Check that the actor is neither stopped nor bereft of its event loop."""
@@ -459,7 +471,9 @@ class EventLoopRef(ActorRef[A]):
             pykka.ActorDeadError: if the actor is stopped or its loop closed
             MailboxFull: if `mailbox_limit` messages wait already
         """
-        self._put((message, None))
+        if (actor := self._actor) is None:
+            raise self._dead()
+        actor._put((message, None))
 
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
         """Send message to actor and get its reply, or with `block=False` a future that can be awaited.
@@ -472,13 +486,12 @@ class EventLoopRef(ActorRef[A]):
         """
         if block:
             self._refuse_blocking()
-        future = self.actor_class._create_future()
+        future: EventLoopFuture[Any] = EventLoopFuture()
         try:
             if (actor := self._actor) is None:
-                self._put((message, future))
-            else:
-                future._home = actor._host
-                actor._put((message, future))
+                raise self._dead()
+            future._home = actor._host
+            actor._put((message, future))
         except ActorDeadError:
             future.set_exception()
         return future.get(timeout=timeout) if block else future
@@ -490,7 +503,10 @@ class EventLoopRef(ActorRef[A]):
             MailboxFull: if `mailbox_limit` messages wait already; the future is still the sender's then
         """
         try:
-            self._put((message, reply_to))
+            if (actor := self._actor) is None:
+                raise self._dead()
+            actor._put((message, reply_to))
+            reply_to._home = actor._host
         except ActorDeadError:
             reply_to.set_exception()
 
@@ -580,10 +596,10 @@ class EventLoopActor(Actor):
             return self._actor_ref.actor_stopped
 
     def defer_reply(self) -> EventLoopFuture[Any]:
-        """Take over the reply to the message that is being handled; what the handler returns is then no reply.
+        """Take over the reply to the message that is being handled; what the handler returns is none then.
 
-        Whoever has the future sets it, or hands it on. Only in a handler that is not `async`, and only for a message
-        that was asked with a future of this runtime.
+        Whoever has the future sets it, or hands it on. Only in a handler that is not `async`, and only for a
+        message that was asked with a future of this runtime.
         """
         reply, self._host.replying = self._host.replying, None
         if not isinstance(reply, EventLoopFuture) or reply._done:
@@ -611,7 +627,7 @@ class EventLoopActor(Actor):
         host.lock.acquire()  # not `with`, which takes twice as long
         try:
             if self._stopped:
-                raise ActorDeadError(f"{self._actor_ref} not found")
+                raise self._actor_ref._dead()
             inbox = self._inbox
             if inbox is not None:
                 limit = self.mailbox_limit
@@ -619,10 +635,16 @@ class EventLoopActor(Actor):
                     raise MailboxFull(f"{limit} messages wait for {self._actor_ref} already")
                 inbox.append(item)
                 return
-            self._inbox = deque((item,))
+            if host.spare is None:
+                self._inbox = deque((item,))
+            else:
+                self._inbox, host.spare = host.spare, None
+                self._inbox.append(item)
         finally:
             host.lock.release()
-        host.schedule(self)
+        host.ready.append(self)  # schedule(), written out for speed
+        if not host.scheduled:
+            host.wake()
 
     def _work(self) -> int:
         """Handle some of the messages that wait and return how many it were, at least one."""
@@ -638,7 +660,7 @@ class EventLoopActor(Actor):
                 lock.acquire()
                 try:
                     if not inbox:
-                        self._inbox = None
+                        self._inbox, host.spare = None, inbox
                         return count or 1
                 finally:
                     lock.release()
@@ -650,6 +672,7 @@ class EventLoopActor(Actor):
                 else:
                     response = self.on_receive(message)
                 if response.__class__ is CoroutineType:
+                    host.replying = None
                     self._suspend(response, message, reply)
                     return count + 1
                 if reply is not None and host.replying is reply:

@@ -2,9 +2,9 @@
 
     python -m benchmarks.runtime
 
-Both runtimes answer the same question with the same handler, by turns, in one process; the medians of all rounds
-are compared. An ask goes to one actor and its reply is waited for: one after the other, or, on the event loop, also
-64 at a time, from one coroutine and from 64.
+Both runtimes answer the same question with the same handler, by turns, in one process; the medians of all
+rounds are compared. An ask goes to one actor and its reply is waited for: one after the other, or, on the
+event loop, also 64 at a time, from one coroutine and from 64.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ async def bytes_per_idle_actor() -> float:
 
 async def main() -> None:
     ways = [one_after_the_other, pipelined, concurrent]
-    rates: dict[str, list[float]] = {"threading": []} | {way.__name__: [] for way in ways}
+    rates: dict[str, list[float]] = {name: [] for name in ["threading", *(way.__name__ for way in ways)]}
     thread, loop = Thread.start(), Loop.start()
     for _ in range(ROUNDS):
         rates["threading"].append(await asyncio.to_thread(threading_asks, thread))
