@@ -9,11 +9,14 @@ import pytest
 from argon2 import PasswordHasher
 
 from actors.accounts import Accounts
+from actors.drawing import Drawing
+from actors.figures import Desk
 from actors.passwords import Passwords
+from protocols.messages import Language
 from storage.embedded import Engines
 from storage.postgres.migrate import migrate
 from storage.postgres.pool import Pool, open_pool
-from tests.postgres.stand import Clock, Names
+from tests.postgres.stand import Clock, small_bank
 
 DATABASES = count()
 
@@ -28,41 +31,45 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         runner.run(engines.stop())
 
 
-async def _create(server: str, source: str) -> str:
-    name = f"test_{next(DATABASES)}"
-    connection = await asyncpg.connect(server)
-    try:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
-    finally:
-        await connection.close()
-    return name
-
-
 def _with_database(server: str, name: str) -> str:
     head, _, query = server.partition("?")
     return head.rsplit("/", 1)[0] + "/" + name + (f"?{query}" if query else "")
 
 
+async def _run(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def empty_url(server: str) -> AsyncIterator[str]:
+    """A database with nothing in it."""
+    name = f"empty_{next(DATABASES)}"
+    await _run(server, f"CREATE DATABASE {name} TEMPLATE template0")
+    yield _with_database(server, name)
+    await _run(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(scope="session")
-def template(server: str) -> str:
-    """A migrated database to copy."""
-
-    async def make() -> str:
-        name = await _create(server, "template0")
-        await migrate(_with_database(server, name), lambda step: None)
-        return name
-
-    return asyncio.run(make())
+def migrated(server: str) -> str:
+    asyncio.run(migrate(server, lambda step: None))
+    return server
 
 
 @pytest.fixture
-async def empty_url(server: str) -> str:
-    return _with_database(server, await _create(server, "template0"))
-
-
-@pytest.fixture
-async def url(server: str, template: str) -> str:
-    return _with_database(server, await _create(server, template))
+async def url(migrated: str) -> str:
+    """A database with the schema and no rows."""
+    await _run(
+        migrated,
+        """DO $$ BEGIN EXECUTE (
+               SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY'
+               FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migrations'
+           ); END $$""",
+    )
+    return migrated
 
 
 @pytest.fixture
@@ -87,4 +94,16 @@ def passwords() -> Iterator[Passwords]:
 
 @pytest.fixture
 def accounts(pool: Pool, clock: Clock, passwords: Passwords) -> Accounts:
-    return Accounts(pool, clock, passwords, Names())
+    return Accounts(pool, clock, passwords, small_bank())
+
+
+@pytest.fixture
+async def desk(pool: Pool, clock: Clock) -> AsyncIterator[Desk]:
+    """Figures, told in English to user 2 and in Russian to anybody else."""
+
+    async def language_of(user: int) -> Language:
+        return "en" if user == 2 else "ru"
+
+    drawing = Drawing()
+    yield Desk(pool, clock, small_bank(), drawing, language_of)
+    await drawing.close()

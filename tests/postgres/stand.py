@@ -1,9 +1,10 @@
 """What tests of accounts and figures stand on."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+import bson
 
-from protocols.messages import NotFound
+from actors.bank import Bank
+from protocols.messages import Subject, Topic
+from storage.mongo.questions import Packed
 
 NOON = 1_700_000_000_000_000 // 86_400_000_000 * 86_400_000_000 + 43_200_000_000  # 2023-11-14 12:00 UTC
 
@@ -21,23 +22,31 @@ class Clock:
         self.now += int(seconds * 1_000_000)
 
 
-@dataclass(frozen=True)
-class Place:
-    subject: str
-    topic: str
-    id: str
+def small_bank() -> Bank:
+    """Biology with the questions 1 (`b-1`, cells) and 2 (`b-2`, plants), and mathematics without any."""
+    cells, plants = (
+        Topic(slug="cells", title={"ru": "Клетка", "en": "Cells"}),
+        Topic(slug="plants", title={"ru": "Растения"}),
+    )
+    bank = Bank()
+    bank.update(
+        [
+            Subject(slug="biology", title={"ru": "Биология", "en": "Biology"}, topics=(cells, plants)),
+            Subject(slug="mathematics", title={"ru": "Математика"}, topics=()),
+        ],
+        [_text_question(1, "cells"), _text_question(2, "plants")],
+    )
+    return bank
 
 
-class Names:
-    """A bank of two questions in one subject, as far as accounts look into it."""
-
-    places: ClassVar = {1: Place("biology", "cells", "b-1"), 2: Place("biology", "plants", "b-2")}
-
-    def place(self, number: int, /) -> Place:
-        return self.places[number]
-
-    def find(self, id: str, subject: str | None, /) -> int:
-        for number, place in self.places.items():
-            if place.id == id and subject in (None, place.subject):
-                return number
-        raise NotFound(f"There is no question {id!r}")
+def _text_question(number: int, topic: str) -> Packed:
+    id = f"b-{number}"
+    content = {
+        "id": id,
+        "kind": "text",
+        "topic": topic,
+        "difficulty": 1,
+        "text": f"Вопрос {number}?",
+        "key": {"accept": ["да"]},
+    }
+    return Packed(number, "biology", id, topic, "text", 1, False, bson.encode(content))

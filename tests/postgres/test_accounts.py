@@ -30,7 +30,7 @@ from protocols.messages import (
     Unauthenticated,
 )
 from storage.postgres.pool import Pool
-from tests.postgres.stand import Clock, Names
+from tests.postgres.stand import Clock, small_bank
 
 DAY = 86_400.0
 PASSWORD = "correct horse"
@@ -54,7 +54,7 @@ async def caller_of(accounts: Accounts, token: str) -> Caller:
 
 def anew(accounts: Accounts, pool: Pool, clock: Clock, passwords: Passwords) -> Accounts:
     """The same accounts in a service that was started again."""
-    return Accounts(pool, clock, passwords, Names())
+    return Accounts(pool, clock, passwords, small_bank())
 
 
 # --- Registration -------------------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ async def test_logging_in_costs_an_address_nothing(accounts: Accounts) -> None:
 async def test_an_old_hash_is_renewed_at_the_next_login(accounts: Accounts, pool: Pool, clock: Clock) -> None:
     await registered(accounts)
     raised = Passwords(PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
-    await opened(Accounts(pool, clock, raised, Names()))
+    await opened(Accounts(pool, clock, raised, small_bank()))
     raised.close()
     assert "m=16,t=2" in await pool.fetchval("SELECT password_hash FROM users")
     await opened(accounts)

@@ -24,14 +24,14 @@ async def test_a_server_that_is_not_there_is_transient(tmp_path: Path) -> None:
     assert is_transient(caught.value)
 
 
-async def test_a_database_that_does_not_exist_is_told_at_once(url: str) -> None:
+async def test_a_database_that_does_not_exist_is_told_at_once(server: str) -> None:
     with pytest.raises(asyncpg.InvalidCatalogNameError) as caught:
-        await open_pool(url.replace("/test_", "/no_test_"))
+        await open_pool(server.replace("/apo?", "/no_such?"))
     assert not is_transient(caught.value)
 
 
 async def test_a_connection_ended_by_the_server_is_transient_and_the_pool_recovers(pool: Pool) -> None:
-    with pytest.raises(asyncpg.AdminShutdownError) as caught:
+    with pytest.raises((asyncpg.AdminShutdownError, asyncpg.ConnectionDoesNotExistError)) as caught:
         await pool.fetchval("SELECT pg_terminate_backend(pg_backend_pid())")
     assert is_transient(caught.value)
     assert await pool.fetchval("SELECT 1") == 1
@@ -57,13 +57,11 @@ async def test_a_value_of_the_wrong_type_is_not_transient(pool: Pool) -> None:
 
 
 async def test_a_transaction_that_raises_leaves_nothing(pool: Pool) -> None:
-    await pool.execute("CREATE TABLE t (n int)")
-
     async def fail() -> None:
         async with transaction(pool) as connection:
-            await connection.execute("INSERT INTO t VALUES (1)")
+            await connection.execute("INSERT INTO checkpoints VALUES ('x', 1)")
             raise LookupError
 
     with pytest.raises(LookupError):
         await fail()
-    assert await pool.fetchval("SELECT count(*) FROM t") == 0
+    assert await pool.fetchval("SELECT count(*) FROM checkpoints") == 0
