@@ -154,6 +154,7 @@ def _re2_options(case_sensitive: bool) -> re2.Options:
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = case_sensitive
+    options.never_capture = True
     options.max_mem = 1 << 22
     return options
 

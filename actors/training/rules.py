@@ -193,14 +193,13 @@ def _start(state: SessionState, command: StartTraining, context: Context) -> tup
 def _check_topics(command: StartTraining, known: set[str]) -> None:
     errors = tuple(
         FieldError(
-            path=f"filters.topics.{place}",
-            message=f"{command.subject!r} has no topic {topic!r}; its topics are {', '.join(sorted(known))}",
+            path=f"filters.topics.{place}", message=f"the subject {command.subject!r} has no topic {topic!r}"
         )
         for place, topic in enumerate(command.filters.topics or ())
         if topic not in known
     )
     if errors:
-        raise Invalid(errors[0].message, errors)
+        raise Invalid(f"{errors[0].message}; its topics are {', '.join(sorted(known))}", errors)
 
 
 def _nothing_matches(command: StartTraining, index: SubjectIndex, history: History) -> Conflict:
