@@ -55,13 +55,15 @@ def page(document: Json) -> str:
     for tag in tags:
         own = [one for one in operations if tag in one[2]["tags"]]
         anchor = _anchor(tag)
-        links = "".join(
+        calls = "".join(
             f'<li><a href="#{operation["operationId"]}">{_call(method, path)}</a>'
             for method, path, operation in own
         )
-        menu.append(f'<h2><a href="#{anchor}">{escape(tag)}</a></h2><ul>{links}</ul>')
+        menu.append(f'<h2><a href="#{anchor}">{escape(tag)}</a></h2><ul>{calls}</ul>')
         body = "".join(_operation(method, path, operation, schemas) for method, path, operation in own)
         sections.append(f'<section id="{anchor}"><h2>{escape(tag)}</h2>{body}</section>')
+    menu.append('<h2><a href="#problems">Problems</a></h2><h2><a href="#schemas">Schemas</a></h2>')
+    links = "".join(menu)
     problems = "".join(
         f'<dt id="problem-{status}"><b>{status}</b> {escape(title)}</dt><dd>{EXPLAINED[status]}</dd>'
         for status, title in TITLES.items()
@@ -77,8 +79,8 @@ def page(document: Json) -> str:
 <link rel="stylesheet" href="/api/docs/style.css">
 </head>
 <body>
-<nav aria-label="Calls"><details class="menu"><summary>All calls</summary>{"".join(menu)}
-<h2><a href="#problems">Problems</a></h2><h2><a href="#schemas">Schemas</a></h2></details></nav>
+<nav class="narrow" aria-label="Calls"><details><summary>All calls</summary>{links}</details></nav>
+<nav class="wide" aria-label="Calls">{links}</nav>
 <main>
 <h1>APO: the REST API</h1>
 <p>{_text(document["info"]["description"])}</p>

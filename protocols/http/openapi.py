@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import SkipJsonSchema, models_json_schema
 
 from protocols.http.problems import MEDIA_TYPE, TITLES
 from protocols.http.routes import BASE, ROUTES, Route
-from protocols.messages import BankFormat, File, Slug
+from protocols.messages import BankFormat, File, Message, Slug
 
 # `Any`: parts of a JSON document that goes out as it is.
 Json = dict[str, Any]
@@ -41,12 +41,16 @@ class Problem(BaseModel):
     errors: list[Place] = Field(default=[], description="Only where something does not validate.")
 
 
+def _no_default(schema: Json) -> None:
+    schema.pop("default")
+
+
 class BankUpload(BaseModel):
     """A bank file, and what its name and content do not tell."""
 
     file: bytes = Field(json_schema_extra={"format": "binary"}, description="At most 32 MiB.")
-    subject: Slug | None = None
-    format: BankFormat | None = None
+    subject: Slug | SkipJsonSchema[None] = Field(default=None, json_schema_extra=_no_default)
+    format: BankFormat | SkipJsonSchema[None] = Field(default=None, json_schema_extra=_no_default)
 
 
 def document() -> Json:
@@ -63,9 +67,13 @@ def document() -> Json:
             wanted[route.reply, "serialization"] = None
     made, definitions = models_json_schema(list(wanted), ref_template=REF)
     refs: Refs = {key: made[key] for key in wanted}
+    schemas: Json = definitions["$defs"]
+    _sharpen(schemas)
     paths: Json = {}
     for route, body in zip(ROUTES, bodies, strict=True):
         schema = {"type": "object"} if body is None else refs[body, "validation"]
+        if body is not None:
+            schemas[body.__name__].update(route.body_rule)
         paths.setdefault(BASE + route.path, {})[route.method.lower()] = _operation(route, schema, refs)
     return {
         "openapi": "3.1.0",
@@ -82,7 +90,7 @@ def document() -> Json:
         "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in ROUTES)],
         "paths": paths,
         "components": {
-            "schemas": definitions["$defs"],
+            "schemas": schemas,
             "responses": {f"Problem{status}": _problem(status) for status in TITLES},
             "securitySchemes": {
                 SECURITY: {
@@ -93,6 +101,20 @@ def document() -> Json:
             },
         },
     }
+
+
+def _sharpen(schema: object) -> None:
+    """Takes out the length that bounds every string of a message, as no body can be so long; and says of
+    maps what pydantic checks but does not write: that all their keys are of the pattern."""
+    if isinstance(schema, dict):
+        if schema.get("maxLength") == Message.model_config.get("str_max_length"):
+            del schema["maxLength"]
+        if "patternProperties" in schema:
+            schema["additionalProperties"] = False
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            _sharpen(part)
 
 
 def _operation(route: Route, body: Json, refs: Refs) -> Json:
@@ -143,6 +165,7 @@ def _plain(schema: Json) -> Json:
     for form in schema.get("anyOf", ()):
         if form.get("type") != "null":
             plain |= form
+    _sharpen(plain)
     if plain.get("default", "") is None:
         del plain["default"]
     return plain

@@ -6,6 +6,7 @@ import asyncio
 from typing import Final
 
 from aiohttp import BodyPartReader, StreamReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic_core import from_json
 
 from protocols.http.problems import TooSlow, Unreadable, WrongMediaType
@@ -78,24 +79,19 @@ async def upload(request: web.Request) -> dict[str, object]:
             return await _parts(request)
     except TimeoutError:
         raise TooSlow(f"the upload stood still for {STALL_SECONDS:.0f} s, or took too long") from None
-    except (ValueError, AssertionError, LookupError, web.HTTPException) as error:
-        # What aiohttp's multipart reader raises on broken boundaries, headers and encodings.
+    except (HttpProcessingError, ValueError, AssertionError, LookupError) as error:
+        # What aiohttp's multipart reader raises on broken headers, boundaries and encodings.
         raise Unreadable(f"the multipart body cannot be read: {error}") from None
 
 
 async def _parts(request: web.Request) -> dict[str, object]:
     reader = await request.multipart()
     values: dict[str, object] = {}
-    errors: list[FieldError] = []
     while (part := await asyncio.wait_for(reader.next(), STALL_SECONDS)) is not None:
         if not isinstance(part, BodyPartReader) or part.name is None:
             raise Unreadable("each part of the upload needs a name, and none may be multipart itself")
         if part.name not in ("file", "subject", "format"):
-            errors.append(
-                FieldError(path=part.name, message="No such part; there are: file, format, subject")
-            )
-            await _content(part, FIELD_LIMIT)
-            continue
+            raise _invalid(part.name, "No such part; there are: file, format, subject")
         key = "content" if part.name == "file" else part.name
         if key in values:
             raise Unreadable(f"the part {part.name!r} stands twice")
@@ -105,16 +101,20 @@ async def _parts(request: web.Request) -> dict[str, object]:
         elif text := (await _content(part, FIELD_LIMIT)).decode():
             values[key] = text
     if "content" not in values:
-        errors.append(FieldError(path="file", message="Field required"))
-    if errors:
-        raise Invalid("the upload does not validate", tuple(errors))
+        raise _invalid("file", "Field required")
     return values
+
+
+def _invalid(part: str, message: str) -> Invalid:
+    return Invalid("the upload does not validate", (FieldError(path=part, message=message),))
 
 
 async def _content(part: BodyPartReader, limit: int) -> bytes:
     body = bytearray()
     while chunk := await asyncio.wait_for(part.read_chunk(64 * 1024), STALL_SECONDS):
         body += chunk
+        if len(body) > limit and limit == UPLOAD_LIMIT:
+            raise TooLarge(f"a bank file has at most {limit} bytes")
         if len(body) > limit:
-            raise TooLarge(f"the part {part.name!r} is longer than {limit} bytes")
+            raise _invalid(part.name or "", f"At most {limit} bytes")
     return bytes(body)

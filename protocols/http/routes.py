@@ -37,6 +37,8 @@ class Route:
     # `Any`: annotations for pydantic, of query parameters that the message leaves wider than a URL should.
     narrow: Mapping[str, Any] = field(default_factory=dict)
     whole_body: str | None = None
+    # What JSON Schema must say of the body beside its fields, where the message checks them together.
+    body_rule: Mapping[str, JsonValue] = field(default_factory=dict)
     upload: bool = False
     media: tuple[str, ...] = ("application/json",)
     location: str | None = None
@@ -75,6 +77,12 @@ class Route:
     def body_model(self) -> type[BaseModel] | None:
         return derive(self.message, "Body", self.body_fields, {}) if self.body_fields else None
 
+
+EXAMS_HAVE_MINUTES: Final[Mapping[str, JsonValue]] = {
+    "if": {"properties": {"mode": {"const": "exam"}}, "required": ["mode"]},
+    "then": {"properties": {"minutes": {"type": "integer"}}, "required": ["minutes"]},
+    "else": {"properties": {"minutes": {"type": "null"}}},
+}
 
 ACCOUNTS, TRAINING, BANK = "Accounts", "Training", "Question bank"
 
@@ -181,6 +189,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         TRAINING,
         "Start a training",
         201,
+        body_rule=EXAMS_HAVE_MINUTES,
         location=BASE + "/trainings/{id}",
         missing="There is no such subject.",
         conflict="No question matches the filters; the answer says how many do without each.",
