@@ -151,9 +151,13 @@ class Accounts:
         token = secrets.token_urlsafe(32)
         now = self._now()
         expires_at = now + TOKEN_LIFE
-        self._changes += 1
-        if not await sql.add_token(self._pool, row["id"], _hash(token), now, expires_at, TOKENS_A_USER):
+        dropped = await sql.add_token(self._pool, row["id"], _hash(token), now, expires_at, TOKENS_A_USER)
+        if dropped is None:  # erased meanwhile
             raise Unauthenticated("Wrong login or password")
+        if dropped:
+            self._changes += 1
+            for hashed in dropped:
+                self._tokens.pop(hashed, None)
         return TokenGranted(token=token, expires_at=expires_at, user=self._profile(row))
 
     async def close_token(self, message: CloseToken) -> Done:

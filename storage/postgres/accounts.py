@@ -18,6 +18,7 @@ Executor: TypeAlias = "Pool | Connection"
 
 PROFILE = """id, login, name, language, grade, role, notifications, registered_at, last_seen_at,
              telegram_id IS NOT NULL AS telegram"""
+SMALL_LOGIN = 'lower(login COLLATE "C")'  # as in the index
 PURGED_AT_ONCE = 100
 
 
@@ -58,7 +59,7 @@ async def add_user(
 async def user_by_login(db: Executor, login: str) -> Record | None:
     """The profile's columns with `password_hash` and `blocked`; `login` is in lower case."""
     return await db.fetchrow(
-        f"SELECT {PROFILE}, password_hash, blocked FROM users WHERE lower(login) = $1",  # noqa: S608 a constant
+        f"SELECT {PROFILE}, password_hash, blocked FROM users WHERE {SMALL_LOGIN} = $1",  # noqa: S608 a constant
         login,
     )
 
@@ -96,7 +97,9 @@ async def set_password_hash(db: Executor, user: int, old: str, new: str) -> None
 async def set_role(db: Executor, login: str, role: Role) -> int | None:
     """Change the role; returns the user's id, None when there is no such login."""
     user: int | None = await db.fetchval(
-        "UPDATE users SET role = $2 WHERE lower(login) = $1 RETURNING id", login.lower(), role
+        f"UPDATE users SET role = $2 WHERE {SMALL_LOGIN} = $1 RETURNING id",  # noqa: S608 a constant
+        login.lower(),
+        role,
     )
     return user
 
@@ -133,21 +136,19 @@ async def _user_locked(pool: Pool, user: int) -> AsyncIterator[tuple[Connection,
 
 async def add_token(
     pool: Pool, user: int, hash_: bytes, now: datetime, expires_at: datetime, at_most: int
-) -> bool:
-    """Keep a token, dropping the user's oldest above `at_most` and some expired ones of anybody; False: no
-    such user.
+) -> list[bytes] | None:
+    """Keep a token. Returns the hashes of the user's oldest, dropped above `at_most`; None: no such user.
+
+    Some expired tokens of anybody go as well.
     """
     async with _user_locked(pool, user) as (connection, found):
         if not found:
-            return False
-        await connection.execute(
-            "DELETE FROM tokens WHERE user_id = $1 AND expires_at <= $2",
-            user,
-            now,
-        )
-        await connection.execute(
+            return None
+        await connection.execute("DELETE FROM tokens WHERE user_id = $1 AND expires_at <= $2", user, now)
+        dropped = await connection.fetch(
             """DELETE FROM tokens WHERE hash IN
-                   (SELECT hash FROM tokens WHERE user_id = $1 ORDER BY created_at DESC, hash OFFSET $2)""",
+                   (SELECT hash FROM tokens WHERE user_id = $1 ORDER BY created_at DESC, hash OFFSET $2)
+               RETURNING hash""",
             user,
             at_most - 1,
         )
@@ -165,7 +166,7 @@ async def add_token(
             now,
             expires_at,
         )
-        return True
+        return [row["hash"] for row in dropped]
 
 
 async def drop_token(db: Executor, user: int, hash_: bytes) -> None:

@@ -183,6 +183,7 @@ async def test_expired_tokens_are_purged_when_somebody_opens_one(
 async def test_the_oldest_of_too_many_tokens_is_dropped(accounts: Accounts, clock: Clock, pool: Pool) -> None:
     await registered(accounts)
     first = await opened(accounts)
+    await caller_of(accounts, first)
     clock.forward(1)
     second = await opened(accounts)
     for _ in range(TOKENS_A_USER - 1):
@@ -510,3 +511,10 @@ async def test_a_user_added_by_hand_is_checked_like_any_other(
     with pytest.raises(Invalid) as caught:
         await add_user(pool, passwords, login=login, password=password, name="Admin", role="admin", now=now)
     assert [error.path for error in caught.value.errors] == [path]
+
+
+async def test_the_login_is_found_by_its_index(accounts: Accounts, pool: Pool) -> None:
+    await pool.execute("INSERT INTO users (login, name) SELECT 'u' || n, 'U' FROM generate_series(1, 3000) n")
+    await pool.execute("ANALYZE users")
+    plan = await pool.fetch("""EXPLAIN SELECT id FROM users WHERE lower(login COLLATE "C") = 'u77'""")
+    assert any("users_login" in row[0] for row in plan)

@@ -13,7 +13,8 @@ CREATE TABLE users (
     registered_at timestamptz NOT NULL DEFAULT now(),
     last_seen_at  timestamptz
 );
-CREATE UNIQUE INDEX users_login ON users (lower(login));
+-- Logins are ASCII letters; "C" makes them small ones alike under every locale of the server.
+CREATE UNIQUE INDEX users_login ON users (lower(login COLLATE "C"));
 
 CREATE TABLE tokens (
     hash       bytea PRIMARY KEY,            -- SHA-256 of the token: what leaks from here opens nothing
