@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pykka
@@ -344,9 +345,9 @@ def test_registered_actor_of_a_closed_loop_leaves_the_registry_when_it_is_stoppe
 
 def test_interpreter_exits_with_actors_alive() -> None:
     code = "from actors.runtime import EventLoopActor as A; r = A.start(); print(r.ask(1), r.is_alive())"
-    run = subprocess.run(
-        [sys.executable, "-Werror", "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
+    command = [sys.executable, "-Werror", "-c", code]
+    repository = Path(__file__).parent.parent.parent
+    run = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=60, check=False)
     assert (run.returncode, run.stdout, run.stderr) == (0, "None True\n", "")
 
 
