@@ -1,0 +1,302 @@
+"""How many durable answers a second, beside the ordinary stack and beside a bare handler.
+
+    python -m benchmarks.answers [--rounds 3] [--seconds 6]
+
+One run, by turns, on one machine: the service (embedded PostgreSQL, MongoDB and ClickHouse, relays and all), the
+ordinary stack on the same PostgreSQL server, and a bare aiohttp handler. Each answer is a new one, of a student of
+their own; what the service acknowledged is compared with the journal afterwards. Medians of the rounds count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from urllib.parse import urlsplit
+
+import aiohttp
+import asyncpg
+import orjson
+import psutil
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks import bank
+from benchmarks.load import Measured, Request, load
+from storage.embedded import Engines, attach
+from storage.mongo import client as mongo
+from storage.mongo import questions
+from tests.running import Service
+
+CONNECTIONS = 64
+TRAINING = 10
+BANK = 300
+SUBJECT = "benchmark"
+ROUGHLY_PER_SECOND = 12_000  # no round may run out of requests
+ORDINARY_PER_SECOND = 1_500
+
+console = Console(stderr=True)
+
+
+def token(user: int) -> str:
+    return f"benchmark-{user}"
+
+
+async def fill_bank(folder: Path, count: int) -> None:
+    """Put a bank into the data folder of a service that has not run yet."""
+    async with Engines(folder) as endpoints:
+        client = mongo.connect(endpoints.mongo_url)
+        database = mongo.database(client)
+        await questions.prepare(database)
+        await questions.store(client, database, bank.subject(SUBJECT), list(bank.questions(count)))
+        client.close()
+
+
+async def add_students(connection: asyncpg.Connection[asyncpg.Record], first: int, count: int) -> list[int]:
+    """Accounts with tokens, straight into the tables; returns their ids."""
+    rows = await connection.fetch(
+        "INSERT INTO users (login, name) SELECT 'student-' || n, 'Student ' || n"
+        " FROM generate_series($1::bigint, $2::bigint) AS n RETURNING id",
+        first,
+        first + count - 1,
+    )
+    ids = [row["id"] for row in rows]
+    await connection.executemany(
+        "INSERT INTO tokens (hash, user_id, expires_at) VALUES ($1, $2, now() + interval '1 day')",
+        [(hashlib.sha256(token(user).encode()).digest(), user) for user in ids],
+    )
+    return ids
+
+
+async def start_trainings(url: str, users: Iterable[int]) -> None:
+    """Let each student start a training of ten questions."""
+    waiting = iter(list(users))
+
+    async def student(session: aiohttp.ClientSession) -> None:
+        for user in waiting:
+            async with session.post(
+                f"{url}/api/v1/trainings",
+                json={"subject": SUBJECT, "size": TRAINING},
+                headers={"Authorization": f"Bearer {token(user)}"},
+            ) as reply:
+                if reply.status != 201:
+                    raise RuntimeError(f"a training was not started: {reply.status} {await reply.text()}")
+
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+        for _ in range(CONNECTIONS):
+            group.create_task(student(session))
+
+
+async def answers_of(connection: asyncpg.Connection[asyncpg.Record], users: list[int]) -> list[Request]:
+    """An answer to every question of the open trainings of these students, as many wrong as right."""
+    rows = await connection.fetch(
+        "SELECT user_id, data ->> 'training' AS training, data -> 'questions' AS questions FROM journal"
+        " WHERE user_id = ANY($1) AND data ->> 'type' = 'started'",
+        users,
+    )
+    kinds = [question.kind for question in bank.questions(BANK)]
+    random = Random(1)
+    requests = []
+    for place in range(TRAINING):
+        for row in rows:
+            n = orjson.loads(row["questions"])[place] - 1  # numbers count from 1, ids of the bank from 0
+            response = bank.RIGHT[kinds[n]]
+            if random.random() < 0.5:
+                response = bank.WRONG[kinds[n]]
+            requests.append(
+                Request(
+                    f"/api/v1/trainings/{row['training']}/answers",
+                    token(row["user_id"]),
+                    orjson.dumps({"question": f"q-{n}", "response": response}),
+                )
+            )
+    return requests
+
+
+async def fill_ordinary(
+    connection: asyncpg.Connection[asyncpg.Record], first: int, count: int
+) -> list[Request]:
+    """The same for the ordinary stack: students, tokens, trainings; returns their answers."""
+    users = range(first, first + count)
+    await connection.copy_records_to_table("users", records=[(u, f"Student {u}", False) for u in users])
+    await connection.copy_records_to_table(
+        "tokens", records=[(hashlib.sha256(token(u).encode()).digest(), u) for u in users]
+    )
+    await connection.copy_records_to_table("trainings", records=[(str(u), u, 0, 0) for u in users])
+    random = Random(first)
+    drawn = {u: random.sample(range(BANK), TRAINING) for u in users}
+    await connection.copy_records_to_table(
+        "training_items",
+        records=[(str(u), place, f"q-{n}", False) for u in users for place, n in enumerate(drawn[u])],
+    )
+    kinds = [question.kind for question in bank.questions(BANK)]
+    return [
+        Request(
+            f"/api/v1/trainings/{u}/answers",
+            token(u),
+            orjson.dumps(
+                {"question": f"q-{drawn[u][place]}", "response": bank.RIGHT[kinds[drawn[u][place]]]}
+            ),
+        )
+        for place in range(TRAINING)
+        for u in users
+    ]
+
+
+@asynccontextmanager
+async def peer(module: str, *arguments: str) -> AsyncIterator[int]:
+    """A server in a process of its own; yields its port."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        env={"PATH": os.environ["PATH"]},
+    )
+    try:
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        await asyncio.sleep(1.0)
+        yield int(line.split()[1])
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=6)
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="apo-benchmark-"))
+    try:
+        measured, lost = await measure(folder, options.rounds, options.seconds)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    report(measured)
+    if lost:
+        Console().print(f"[bold red]{lost} acknowledged answers are not in the journal[/]")
+    return 1 if lost else 0
+
+
+async def measure(folder: Path, rounds: int, seconds: int) -> tuple[dict[str, list[Measured]], int]:
+    await fill_bank(folder / "data", BANK)
+    service = Service(folder, {"APO_BANK__DEMO": "false", "APO_LOG__LEVEL": "warning"})
+    await service.start()
+    measured: dict[str, list[Measured]] = defaultdict(list)
+    lost = 0
+    try:
+        endpoints = attach(folder / "data")
+        assert endpoints is not None
+        connection = await asyncpg.connect(endpoints.postgres_url)
+        await connection.execute("CREATE DATABASE ordinary")
+        ordinary_url = endpoints.postgres_url.replace("/apo?", "/ordinary?")
+        sqlalchemy_url = ordinary_url.replace("postgresql://", "postgresql+asyncpg://")
+        async with peer("benchmarks.peers.ordinary", sqlalchemy_url) as ordinary_port:
+            ordinary = await asyncpg.connect(ordinary_url)
+            await ordinary.executemany(
+                "INSERT INTO questions (id, content, answered, correct) VALUES ($1, $2, 0, 0)",
+                [(question.id, question.model_dump_json()) for question in bank.questions(BANK)],
+            )
+            size = 1_500
+            students = seconds * ROUGHLY_PER_SECOND // TRAINING
+            for number in track(range(rounds), description="rounds", console=console):
+                console.print(f"round {number + 1}: {students} students start a training")
+                users = await add_students(connection, number * students, students)
+                await start_trainings(service.url, users)
+                requests = await answers_of(connection, users)
+                before = await connection.fetchval(
+                    "SELECT count(*) FROM journal WHERE data ->> 'type' = 'answered'"
+                )
+                address = urlsplit(service.url)
+                assert address.hostname is not None
+                assert address.port is not None
+                process = psutil.Process(service.pid)
+
+                async def run(name: str, port: int, requests: list[Request]) -> Measured:
+                    one = await load(
+                        "127.0.0.1", port, requests, folder, connections=CONNECTIONS, seconds=seconds
+                    )
+                    measured[name].append(one)
+                    console.print(
+                        f"  {name}: {one.per_second:,.0f}/s, p99 {one.p99:.1f} ms, failed {one.failed}"
+                    )
+                    return one
+
+                cpu = process.cpu_times()
+                one = await run("service", address.port, requests)
+                used = process.cpu_times()
+                busy = (used.user + used.system - cpu.user - cpu.system) / one.seconds
+                console.print(f"  (the service used {busy:.2f} cores, the generator {one.generator:.2f})")
+                after = await connection.fetchval(
+                    "SELECT count(*) FROM journal WHERE data ->> 'type' = 'answered'"
+                )
+                lost += max(0, one.requests - one.failed - (after - before))
+                size = int(one.response_bytes) - 250  # of which the head takes about as much
+                async with peer("benchmarks.peers.bare", str(size)) as port:
+                    await run("bare handler", port, requests)
+                ordinary_requests = await fill_ordinary(
+                    ordinary, number * 10**6, seconds * ORDINARY_PER_SECOND // TRAINING
+                )
+                await run("ordinary stack", ordinary_port, ordinary_requests)
+            await ordinary.close()
+        await connection.close()
+    finally:
+        await service.stop()
+    return measured, lost
+
+
+def report(measured: dict[str, list[Measured]]) -> None:
+    """The table, the ratios, and whether the load generator was fast enough."""
+    middle: Callable[[str, str], float] = lambda name, what: statistics.median(
+        getattr(one, what) for one in measured[name]
+    )
+    table = Table(title=f"{CONNECTIONS} connections, medians of {len(measured['service'])} rounds")
+    for heading in ("", "answers/s", "p50 ms", "p99 ms", "bytes", "failed", "generator's core"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, runs in measured.items():
+        table.add_row(
+            name,
+            f"{middle(name, 'per_second'):,.0f}",
+            f"{middle(name, 'p50'):.1f}",
+            f"{middle(name, 'p99'):.1f}",
+            f"{middle(name, 'response_bytes'):.0f}",
+            str(sum(one.failed for one in runs)),
+            f"{middle(name, 'generator'):.0%}",
+        )
+    out = Console()
+    out.print(table)
+
+    def ratio(what: str, name: str, wanted: str) -> None:
+        each = [
+            getattr(service, what) / getattr(other, what)
+            for service, other in zip(measured["service"], measured[name], strict=True)
+        ]
+        out.print(f"{what} of the service / {name}: {statistics.median(each):.2f} (wanted: {wanted})")
+
+    ratio("per_second", "ordinary stack", "at least 30")
+    ratio("per_second", "bare handler", "at least 0.6")
+    ratio("p99", "bare handler", "at most 4")
+    out.print(
+        "The load generator is a process of its own that never used more than "
+        f"{max(one.generator for runs in measured.values() for one in runs):.0%} of its core: it waited for the "
+        "servers, not they for it."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

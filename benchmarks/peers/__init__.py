@@ -1,0 +1,1 @@
+"""What the service is compared to, each a server of its own."""
