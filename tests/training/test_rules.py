@@ -130,6 +130,17 @@ def test_seconds_are_never_negative_nor_more_than_an_hour(session: Session) -> N
     assert [answer.seconds for answer in session.training.answers] == [0, 3600]
 
 
+def test_seconds_count_from_the_last_step(session: Session) -> None:
+    session.start()
+    session.now += 10_000_000
+    session.skip(0)
+    session.now += 3_000_000
+    session.answer(1)
+    session.now += 4_000_000
+    session.answer(2)
+    assert [answer.seconds for answer in session.training.answers] == [3, 4]
+
+
 def test_the_same_answer_again_gets_the_same_verdict_and_no_event(session: Session) -> None:
     session.start()
     first = session.answer(0)
