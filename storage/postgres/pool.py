@@ -55,22 +55,29 @@ async def open_pool(url: str, *, size: int = 8, patience: float = 30.0) -> Pool:
     deadline = loop.time() + patience
     pause = 0.1
     while True:
+        # None are held ready: asyncpg would tell the log a traceback for each that it cannot restore in an
+        # outage.
+        pool = asyncpg.create_pool(
+            url,
+            min_size=0,
+            max_size=size,
+            timeout=CONNECT_SECONDS,
+            command_timeout=STATEMENT_SECONDS,
+            init=_prepare,
+            server_settings={"application_name": "apo", "timezone": "UTC"},
+        )
         try:
-            return await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=size,
-                timeout=CONNECT_SECONDS,
-                command_timeout=STATEMENT_SECONDS,
-                init=_prepare,
-                server_settings={"application_name": "apo", "timezone": "UTC"},
-            )
-        except TRANSIENT as error:
+            await pool
+            await pool.execute("SELECT 1")
+        except Exception as error:
+            pool.terminate()
             if not is_transient(error) or loop.time() + pause > deadline:
                 raise
             log.warning(
                 "database does not answer yet", engine="postgres", problem=repr(error), next_try_in=pause
             )
+        else:
+            return pool
         await asyncio.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 

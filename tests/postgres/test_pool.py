@@ -1,11 +1,15 @@
 """The pool: which errors mean "not now", and how values travel."""
 
+import asyncio
+import os
+import signal
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from storage.postgres.pool import Pool, is_transient, open_pool, transaction
+from storage.embedded import Engines
+from storage.postgres.pool import TRANSIENT, Pool, is_transient, open_pool, transaction
 
 
 async def test_json_travels_as_values(pool: Pool) -> None:
@@ -65,3 +69,33 @@ async def test_a_transaction_that_raises_leaves_nothing(pool: Pool) -> None:
     with pytest.raises(LookupError):
         await fail()
     assert await pool.fetchval("SELECT count(*) FROM checkpoints") == 0
+
+
+async def test_the_pool_outlives_a_server_that_is_stopped_and_one_that_is_killed(tmp_path: Path) -> None:
+    engines = Engines(tmp_path, mongo=False)
+    pool = await open_pool((await engines.start()).postgres_url)
+    try:
+        await engines.stop_one("postgres")
+        with pytest.raises(TRANSIENT):
+            await pool.fetchval("SELECT 1")
+        await engines.start_one("postgres")
+        assert await answer_at_last(pool) == 1
+        pid = engines.pid("postgres")
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        assert await answer_at_last(pool) == 1
+    finally:
+        await pool.close()
+        await engines.stop()
+
+
+async def answer_at_last(pool: Pool) -> object:
+    """What the pool answers after some errors, all of which are transient."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await pool.fetchval("SELECT 1")
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+            await asyncio.sleep(0.02)
