@@ -17,6 +17,7 @@ import structlog
 from aiohttp import web
 from multidict import CIMultiDict
 from pydantic import SecretStr, ValidationError
+from pydantic_core import to_json
 
 from protocols.http import problems, reading
 from protocols.http.inputs import QueryReader, can_name_something
@@ -185,17 +186,22 @@ def _body_reader(route: Route) -> Callable[[bytes, dict[str, object]], None] | N
     if model is None:
         return None
     whole_body = route.whole_body
-    names = frozenset(route.body_fields)
-    validate = model.__pydantic_validator__.validate_python
+    validate = model.__pydantic_validator__.validate_json
 
     def read(raw: bytes, values: dict[str, object]) -> None:
         body = reading.json_object(raw)
         if whole_body is not None:
             values[whole_body] = body
             return
-        # A message also has fields that are not the client's to give, such as `user`.
-        if not body.keys() <= names:
-            _message(validate, body, route)
+        # The message alone would take 0 for false and "5" for 5, and let a client give fields such as `user`.
+        try:
+            validate(raw, strict=True)
+        except ValidationError:
+            body = reading.whole_numbers(body)
+            try:
+                validate(to_json(body), strict=True)
+            except ValidationError as error:
+                raise _invalid(error, body, route) from None
         values |= body
 
     return read
@@ -206,11 +212,15 @@ def _message(validate: Callable[[object], Message], values: dict[str, object], r
     try:
         return validate(values)
     except ValidationError as error:
-        found = problems.field_errors(error, values)
+        raise _invalid(error, values, route) from None
+
+
+def _invalid(error: ValidationError, sent: dict[str, object], route: Route) -> Refusal:
+    found = problems.field_errors(error, sent)
     for one in found:
         if one.path in route.path_fields:
-            raise NotFound(f"there is no such {one.path}")
-    raise Invalid("what was sent does not validate", tuple(found))
+            return NotFound(f"there is no such {one.path}")
+    return Invalid("what was sent does not validate", tuple(found))
 
 
 def _responder(route: Route) -> Callable[[Message], web.Response]:
@@ -237,10 +247,10 @@ def _responder(route: Route) -> Callable[[Message], web.Response]:
 
     headers["Content-Type"] = "application/json"
     # Reaching for the serializer itself spares model_dump_json's keyword handling, a third of its time.
-    to_json = expected.__pydantic_serializer__.to_json
+    serialize = expected.__pydantic_serializer__.to_json
 
     def document(reply: Message) -> web.Response:
-        response = web.Response(body=to_json(reply), status=status, headers=headers)
+        response = web.Response(body=serialize(reply), status=status, headers=headers)
         if location is not None:
             response.headers["Location"] = location.format_map(vars(reply))
         return response

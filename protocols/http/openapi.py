@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema, models_json_schema
 
 from protocols.http.problems import MEDIA_TYPE, TITLES
@@ -47,6 +47,8 @@ def _no_default(schema: Json) -> None:
 
 class BankUpload(BaseModel):
     """A bank file, and what its name and content do not tell."""
+
+    model_config = ConfigDict(extra="forbid")
 
     file: bytes = Field(json_schema_extra={"format": "binary"}, description="At most 32 MiB.")
     subject: Slug | SkipJsonSchema[None] = Field(default=None, json_schema_extra=_no_default)

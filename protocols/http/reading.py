@@ -65,6 +65,21 @@ def json_object(raw: bytes) -> dict[str, object]:
     return value
 
 
+def whole_numbers(body: dict[str, object]) -> dict[str, object]:
+    """The same with `1.0` as `1`: to JSON both are one number, to a strict model they are not."""
+    return {name: _whole(value) for name, value in body.items()}
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 63:
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _whole(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_whole(inner) for inner in value]
+    return value
+
+
 async def upload(request: web.Request) -> dict[str, object]:
     """The parts of a bank upload: `content` and `name` from `file`, and `subject` and `format` if given.
 
@@ -98,8 +113,8 @@ async def _parts(request: web.Request) -> dict[str, object]:
         if key == "content":
             values["name"] = (part.filename or "file")[:FIELD_LIMIT]
             values[key] = await _content(part, UPLOAD_LIMIT)
-        elif text := (await _content(part, FIELD_LIMIT)).decode():
-            values[key] = text
+        else:
+            values[key] = (await _content(part, FIELD_LIMIT)).decode()
     if "content" not in values:
         raise _invalid("file", "Field required")
     return values

@@ -102,6 +102,12 @@ async def test_what_does_not_validate_is_422_with_its_place(
     assert client.router.asked == []
 
 
+@pytest.mark.parametrize("body", [{"notifications": 0}, {"grade": "9"}, {"grade": 9.5}, {"name": 5}])
+async def test_nothing_is_taken_for_something_like_it(client: Client, body: dict[str, object]) -> None:
+    response, told = await client.call("PATCH", f"{API}/me", json=body)
+    assert problem(response, told, 422)["errors"][0]["path"] in body
+
+
 async def test_a_rule_about_the_whole_names_its_field(client: Client) -> None:
     response, told = await client.call(
         "POST", f"{API}/trainings", json={"subject": "biology", "mode": "exam"}

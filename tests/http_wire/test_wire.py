@@ -48,6 +48,12 @@ async def test_an_explicit_null_is_told_from_a_missing_field(client: Client) -> 
     assert message.model_fields_set == {"user", "grade"}
 
 
+async def test_a_whole_number_may_be_written_with_a_point(client: Client) -> None:
+    response, _ = await client.call("PATCH", f"{API}/me", data=b'{"grade": 9.0}')
+    assert response.status == 200
+    assert client.router.asked == [m.ChangeProfile(user=7, grade=9)]
+
+
 async def test_signing_in_tells_the_address(client: Client) -> None:
     body = {"login": "anna", "password": "correct horse"}
     response, _ = await client.call("POST", f"{API}/tokens", token=None, json=body)
