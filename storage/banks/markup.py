@@ -20,13 +20,14 @@ _HELD = re.compile(f"{_MATH}([0-9]+){_MATH_END}")
 
 # fmt: off
 _ELEMENTS = frozenset((
-    "a", "abbr", "article", "audio", "b", "big", "blockquote", "body", "br", "button", "caption", "center",
-    "cite", "code", "col", "dd", "del", "details", "div", "dl", "dt", "em", "embed", "figcaption", "figure", "font",
-    "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hr", "html", "i", "iframe",
-    "img", "input", "ins", "kbd", "label", "legend", "li", "link", "main", "mark", "math", "meta", "nav", "noscript",
-    "object", "ol", "option", "p", "picture", "pre", "q", "s", "samp", "script", "section", "select", "small",
-    "source", "span", "strike", "strong", "style", "sub", "summary", "sup", "svg", "table", "tbody", "td",
-    "textarea", "tfoot", "th", "thead", "time", "title", "tr", "tt", "u", "ul", "var", "video",
+    "a", "abbr", "article", "audio", "b", "big", "blockquote", "body", "br", "button", "caption",
+    "center", "cite", "code", "col", "dd", "del", "details", "div", "dl", "dt", "em", "embed",
+    "figcaption", "figure", "font", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "head",
+    "header", "hr", "html", "i", "iframe", "img", "input", "ins", "kbd", "label", "legend", "li",
+    "link", "main", "mark", "math", "meta", "nav", "noscript", "object", "ol", "option", "p", "picture",
+    "pre", "q", "s", "samp", "script", "section", "select", "small", "source", "span", "strike",
+    "strong", "style", "sub", "summary", "sup", "svg", "table", "tbody", "td", "textarea", "tfoot",
+    "th", "thead", "time", "title", "tr", "tt", "u", "ul", "var", "video",
 ))
 _BLOCKS = frozenset((
     "address", "article", "blockquote", "div", "dl", "dt", "dd", "figure", "h1", "h2", "h3", "h4", "h5", "h6",
@@ -101,6 +102,8 @@ def _escaped(text: str) -> str:
 
 
 def _escaped_prose(text: str) -> str:
+    if not text:
+        return ""
     text = re.sub(r"\\(?=[!-/:-@\[-`{-~])", r"\\\\", text)
     text = re.sub(r"(?<=\S)\*|\*(?=\S)", r"\\*", text)
     text = re.sub(r"(?<![\w_])_(?=[^\s_])|(?<=[^\s_])_(?![\w_])", r"\\_", text)

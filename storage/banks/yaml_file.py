@@ -25,7 +25,12 @@ def read_yaml(text: str) -> Tree:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
-        saying = " ".join(part for part in (error.context, error.problem) if part)
+        saying = error.problem or "cannot be read"
+        if error.context:
+            begun = (
+                f" (begun in line {error.context_mark.line + 1})" if error.context_mark is not None else ""
+            )
+            saying += f" {error.context}{begun}"
         raise BankFileError(f"{where}not YAML: {saying}") from None
     except yaml.YAMLError as error:
         raise BankFileError(f"not YAML: {error}") from None
