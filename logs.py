@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from settings import Log
 
-SECRET_NAMES = ("password", "token", "api_hash", "authorization", "secret")
+HIDDEN = "…"
+SECRET_NAMES = ("password", "passwd", "token", "api_hash", "authorization", "cookie", "secret")
+# user:password@ of a URL, and a bot's token as Telegram gives it, wherever they come from.
+_IN_TEXT = re.compile(r"(?<=://)([^\s/:@]*):[^\s/]+@|\b(\d{6,}):[\w-]{30,}")
 # Libraries that tell at `info` what only their authors want to know.
 QUIET = ("pykka", "asyncio", "aiohttp.access", "pymongo", "alembic", "matplotlib", "clickhouse_driver")
 
 
 def configure(settings: Log) -> None:
-    """Send everything, the standard library's logging too, to the standard error output."""
+    """Send everything, the standard library's logging and warnings too, to the standard error output."""
+    level = getattr(logging, settings.level.upper())
     shared: Iterable[Processor] = (
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -27,16 +33,20 @@ def configure(settings: Log) -> None:
     )
     renderers: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if settings.format == "json":
-        renderers += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        renderers += [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=_json),
+        ]
     else:
-        renderers.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        # Not structlog's own choice of traceback: that shows local variables, and with them passwords.
+        plain = structlog.dev.plain_traceback
+        renderers.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=list(shared), processors=renderers)
-    )
-    logging.basicConfig(handlers=[handler], level=settings.level.upper(), force=True)
+    handler.setFormatter(_Formatter(foreign_pre_chain=list(shared), processors=renderers))
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.captureWarnings(True)
     for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -49,8 +59,32 @@ def configure(settings: Log) -> None:
     )
 
 
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Hides what is secret by its form in the finished line, tracebacks and foreign messages included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _IN_TEXT.sub(_without_secret, super().format(record))
+
+
+def _without_secret(found: re.Match[str]) -> str:
+    user, bot = found.groups()
+    return f"{bot}:{HIDDEN}" if bot else f"{user}:{HIDDEN}@"
+
+
 def _hide_secrets(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    for name in event:
-        if any(secret in name.lower() for secret in SECRET_NAMES):
-            event[name] = "…"
+    for name, value in event.items():
+        event[name] = _hidden(name, value)
     return event
+
+
+def _hidden(name: str, value: object) -> object:
+    if any(secret in name.lower() for secret in SECRET_NAMES):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {inner: _hidden(str(inner), content) for inner, content in value.items()}
+    return value
+
+
+def _json(event: EventDict, **options: object) -> str:
+    # What JSON does not know becomes what it says of itself: a SecretStr says stars.
+    return json.dumps(event, ensure_ascii=False, default=repr)

@@ -8,18 +8,21 @@ import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import structlog
 import uvloop
+from pydantic import TypeAdapter, ValidationError
 
 import logs
 import settings as configuration
+from protocols.messages import ROLES, BankFormat, Language, Slug
 from settings import ConfigurationError, Settings
 
 log = structlog.get_logger()
 
-DONE, FAILED, USAGE = 0, 1, 2
+DONE, FAILED = 0, 1  # argparse ends with 2 where the command line is not understood
+KINDS_OF_EXPORT = ("users", "results", "questions")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,25 +44,41 @@ def parser() -> argparse.ArgumentParser:
     for action, what in (("validate", "tell what importing a file would do"), ("import", "import a file")):
         command = bank.add_parser(action, help=what)
         command.add_argument("file", type=Path, metavar="FILE")
-        command.add_argument("--subject", metavar="SLUG", help="where the file names none")
-        command.add_argument("--format", choices=("yaml", "json", "gift"), help="found by content unless given")
+        command.add_argument("--subject", type=_slug, metavar="SLUG", help="where the file names none")
+        command.add_argument("--format", choices=get_args(BankFormat), help="else found by content")
         if action == "import":
-            command.add_argument("--partial", action="store_true", help="import the good questions all the same")
+            command.add_argument("--partial", action="store_true", help="import the good questions anyway")
     user = commands.add_parser("user", help="accounts").add_subparsers(
         dest="action", metavar="ACTION", required=True
     )
     add = user.add_parser("add", help="open an account; its password is printed, unless it is given")
     add.add_argument("login", metavar="LOGIN")
-    add.add_argument("--role", choices=("student", "editor", "admin"), default="student")
+    add.add_argument("--role", choices=ROLES, default="student")
     add.add_argument("--name", help="as others see it; the login unless given")
-    add.add_argument("--password-stdin", action="store_true", help="read the password from the standard input")
+    add.add_argument("--password-stdin", action="store_true", help="read the password from stdin")
     role = user.add_parser("role", help="change the role of an account")
     role.add_argument("login", metavar="LOGIN")
-    role.add_argument("role", metavar="ROLE", choices=("student", "editor", "admin"))
+    role.add_argument("role", metavar="ROLE", choices=ROLES, help=", ".join(ROLES))
     export = commands.add_parser("export", help="write a spreadsheet")
-    export.add_argument("kind", metavar="KIND", choices=("users", "results", "questions"), help="users, results or questions")
-    export.add_argument("file", type=Path, metavar="FILE", help="an .xlsx file to write")
+    export.add_argument("kind", metavar="KIND", choices=KINDS_OF_EXPORT, help=", ".join(KINDS_OF_EXPORT))
+    export.add_argument("file", type=_workbook, metavar="FILE", help="the .xlsx file to write")
+    export.add_argument("--language", choices=get_args(Language), default="ru", help="of the headings")
     return root
+
+
+def _workbook(text: str) -> Path:
+    if not text.lower().endswith(".xlsx"):
+        raise argparse.ArgumentTypeError(f"{text!r} must end in .xlsx, or no spreadsheet program opens it")
+    return Path(text)
+
+
+def _slug(text: str) -> str:
+    try:
+        return TypeAdapter[str](Slug).validate_python(text)
+    except ValidationError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be made of lower-case Latin letters, digits, - and _"
+        ) from None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,17 +88,20 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigurationError as error:
         print(error, file=sys.stderr)  # noqa: T201  # the log is not configured yet
         return FAILED
-    logs.configure(settings.log)
     if options.command in (None, "serve"):
+        logs.configure(settings.log)
         work: Coroutine[Any, Any, int] = _serve(settings)
     else:
         import commands
 
+        quiet = settings.log.level in ("debug", "error")  # what was asked for on purpose
+        logs.configure(settings.log if quiet else settings.log.model_copy(update={"level": "warning"}))
         work = commands.run(options, settings)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.stderr.write("main.py: interrupted\n")
         return FAILED
 
 

@@ -12,7 +12,7 @@ from random import SystemRandom
 from typing import Any
 
 import structlog
-from asyncpg import PostgresError
+from asyncpg import InterfaceError, PostgresError
 from prometheus_client import REGISTRY
 from pykka import ActorRef
 from pymongo.errors import PyMongoError
@@ -33,10 +33,11 @@ from actors.supervisor import Supervisor
 from protocols import messages as m
 from protocols.http.application import Readiness, build
 from protocols.http.serving import serve as serve_http
-from settings import Settings
+from settings import Server, Settings
 from storage import is_transient
 from storage.clickhouse import engine as clickhouse
-from storage.embedded import DataFolderUnusable, EngineFailed, Engines, attach
+from storage.clickhouse.engine import ClickHouseError
+from storage.embedded import DataFolderBusy, DataFolderUnusable, Endpoints, EngineFailed, Engines, attach
 from storage.mongo import client as mongo
 from storage.mongo import questions
 from storage.postgres import journal, pool, read_models
@@ -44,15 +45,25 @@ from storage.postgres.migrate import MigrationRefused, migrate
 
 log = structlog.get_logger()
 
+
+
+class Unusable(Exception):
+    """A server or a port that the configuration names cannot be used: which one, why, and the mend."""
+
+
 # What an administrator can mend: told in a sentence, not by a stack trace.
 EXPECTED_FAILURES = (
+    Unusable,
     DataFolderUnusable,
     EngineFailed,
     MigrationRefused,
     journal.WriterLockHeld,
+    mongo.NoTransactions,
     OSError,
     PostgresError,
+    InterfaceError,
     PyMongoError,
+    ClickHouseError,
 )
 
 DEMO_BANKS = Path(__file__).with_name("banks")
@@ -62,6 +73,8 @@ LAST_SEEN_SECONDS = 10.0
 OVERDUE_SECONDS = 30.0
 OVERDUE_AT_ONCE = 500
 STOP_SECONDS = 20.0
+ATTACH_SECONDS = 60.0  # a service that is starting has its engines by then
+ATTACH_PAUSE_SECONDS = 0.2
 
 
 def clock() -> int:
@@ -80,31 +93,70 @@ class Connections:
 
 
 @asynccontextmanager
-async def connections(settings: Settings, *, own_folder: bool) -> AsyncIterator[Connections]:
-    """Connect to the servers that are configured, and to embedded engines where none is.
+async def addresses(settings: Settings, *, own_folder: bool) -> AsyncIterator[tuple[str, str]]:
+    """The URLs of PostgreSQL and MongoDB: the servers that are configured, embedded engines where none is.
 
     A service must have the data folder for itself (`own_folder`); a command makes do with the engines of a
-    service that runs.
+    service that runs, and without one starts them for its own time.
     """
     postgres_url = settings.postgres.url.get_secret_value()
     mongo_url = settings.mongo.url.get_secret_value()
     async with AsyncExitStack() as stack:
         if not (postgres_url and mongo_url):
-            endpoints = None if own_folder else attach(settings.storage.path)
-            if endpoints is None:
-                engines = Engines(settings.storage.path, postgres=not postgres_url, mongo=not mongo_url)
+            engines = Engines(settings.storage.path, postgres=not postgres_url, mongo=not mongo_url)
+            if own_folder:
                 endpoints = await stack.enter_async_context(engines)
+            else:
+                endpoints = await _attach_or_start(settings.storage.path, engines, stack)
             postgres_url = postgres_url or endpoints.postgres_url
             mongo_url = mongo_url or endpoints.mongo_url
-        pg = await pool.open_pool(postgres_url)
+        yield postgres_url, mongo_url
+
+
+async def _attach_or_start(path: Path, engines: Engines, stack: AsyncExitStack) -> Endpoints:
+    deadline = time.monotonic() + ATTACH_SECONDS
+    while True:
+        endpoints = attach(path)
+        if endpoints is not None:
+            return endpoints
+        try:
+            return await stack.enter_async_context(engines)
+        except DataFolderBusy:  # whoever has it is just starting or stopping
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(ATTACH_PAUSE_SECONDS)
+
+
+@asynccontextmanager
+async def connections(settings: Settings, *, own_folder: bool) -> AsyncIterator[Connections]:
+    """Connect to the databases of `addresses`, and bring them up to this version of the program."""
+    async with AsyncExitStack() as stack:
+        postgres_url, mongo_url = await stack.enter_async_context(addresses(settings, own_folder=own_folder))
+        try:
+            pg = await pool.open_pool(postgres_url)
+        except (OSError, PostgresError, InterfaceError) as error:
+            raise Unusable(trouble("postgres", settings.postgres, error)) from error
         stack.push_async_callback(_close_pool, pg)
         for name in await migrate(postgres_url, lambda name: log.info("migrating", step=name)):
             log.info("migrated", step=name)
         client = mongo.connect(mongo_url)
         stack.callback(client.close)
         database = mongo.database(client)
-        await _patiently("mongo", lambda: questions.prepare(database))
+        try:
+            await _patiently("mongo", lambda: mongo.require_transactions(client))
+            await questions.prepare(database)
+        except PyMongoError as error:
+            raise Unusable(trouble("mongo", settings.mongo, error)) from error
         yield Connections(postgres_url, pg, client, database)
+
+
+def trouble(section: str, server: Server, error: Exception) -> str:
+    """What is wrong with a database, in a sentence that names where it is, but not its password."""
+    # pymongo tells its whole topology after that.
+    why = str(error).split(", Timeout: ")[0] or type(error).__name__
+    where = f" at {server.place}" if server.place else ""
+    mend = f"see that it runs, and that [{section}] url is right" if server.place else "look at its log"
+    return f"{section}{where} cannot be used: {why}; {mend}"
 
 
 async def _close_pool(pg: pool.Pool) -> None:
@@ -218,10 +270,18 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             return Readiness(status="down" if down else "degraded" if degraded else "ok", parts=parts)
 
         app = build(router, ready=ready, registry=REGISTRY)
-        runner = await serve_http(app, settings.http.host, settings.http.port)
+        try:
+            runner = await serve_http(app, settings.http.host, settings.http.port)
+        except OSError as error:
+            raise Unusable(
+                f"cannot listen on {settings.http.host}:{settings.http.port}: {error.strerror or error}; "
+                "stop what uses it, or set [http] host and port"
+            ) from error
         stack.push_async_callback(runner.cleanup)
         host, port = runner.addresses[0][:2]
-        if not settings.telegram.bot_token.get_secret_value():
+        if settings.telegram.bot_token.get_secret_value():
+            log.warning("this version has no Telegram bot yet: [telegram] bot_token is set, but not used")
+        else:
             log.info("the Telegram bot is off: [telegram] bot_token is empty")
         yield f"http://{host}:{port}"
         log.info("stopping: what was accepted is being finished")
@@ -296,11 +356,16 @@ async def import_demo(desk: BankDesk) -> None:
 @asynccontextmanager
 async def _background() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], None]]:
     """Tasks for as long as the service runs. One that fails is a fault of the program, and ends the service."""
-    async with asyncio.TaskGroup() as group:
-        tasks: list[asyncio.Task[None]] = []
-        yield lambda work: tasks.append(group.create_task(work))
-        for task in tasks:
-            task.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks: list[asyncio.Task[None]] = []
+            yield lambda work: tasks.append(group.create_task(work))
+            for task in tasks:
+                task.cancel()
+    except BaseExceptionGroup as failures:
+        if len(failures.exceptions) > 1:
+            raise
+        raise failures.exceptions[0] from None  # a port that is taken is no failure of a group
 
 
 async def _stop(ref: ActorRef[Any]) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, get_args
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 PREFIX = "APO_"
-SECRETS = ("url", "api_hash", "bot_token")
 DEFAULT_FILE = Path(__file__).with_name("config.toml")
 
 
@@ -33,7 +36,47 @@ class Storage(Section):
 
 
 class Server(Section):
+    """A database server; `url` holds its password and is told to nobody but its driver."""
+
+    schemes: ClassVar[tuple[str, ...]]
     url: SecretStr = SecretStr("")
+
+    @property
+    def place(self) -> str:
+        """Host, port and database of the URL, or an empty string for the embedded engine."""
+        parts = urlsplit(self.url.get_secret_value())
+        return parts.netloc.rpartition("@")[2] + parts.path
+
+    @model_validator(mode="after")
+    def _readable(self) -> Server:
+        # Checked here because drivers quote what they cannot read, and that may be a part of the password.
+        url = self.url.get_secret_value()
+        if url:
+            try:
+                parts = urlsplit(url)
+                known = parts.scheme in self.schemes
+                if "," not in parts.netloc:  # several members of a replica set
+                    _ = parts.port
+            except ValueError:
+                known = False
+            if not known or "#" in url:
+                forms = " or ".join(f"{scheme}://user:password@host:port/database" for scheme in self.schemes)
+                raise ValueError(
+                    f"url must be {forms}; in a password write / : @ ? # % as %2F %3A %40 %3F %23 %25"
+                )
+        return self
+
+
+class Postgres(Server):
+    schemes = ("postgresql", "postgres")
+
+
+class Mongo(Server):
+    schemes = ("mongodb", "mongodb+srv")
+
+
+class ClickHouse(Server):
+    schemes = ("clickhouse", "clickhouses")
 
 
 class DemoBank(Section):
@@ -71,9 +114,9 @@ class Log(Section):
 class Settings(Section):
     http: Http = Http()
     storage: Storage = Storage()
-    postgres: Server = Server()
-    mongo: Server = Server()
-    clickhouse: Server = Server()
+    postgres: Postgres = Postgres()
+    mongo: Mongo = Mongo()
+    clickhouse: ClickHouse = ClickHouse()
     bank: DemoBank = DemoBank()
     sessions: Sessions = Sessions()
     telegram: Telegram = Telegram()
@@ -88,11 +131,13 @@ def load(file: Path = DEFAULT_FILE, environment: Mapping[str, str] = os.environ)
         ConfigurationError: an unknown key, a wrong value, or a file that cannot be read.
     """
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file}: not TOML: {error}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{file}: is not text in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file}: is not TOML: {error}") from None
     sources = {}
     for variable, path, value in _overrides(environment):
         sources[path] = variable
@@ -100,9 +145,19 @@ def load(file: Path = DEFAULT_FILE, environment: Mapping[str, str] = os.environ)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_faults(error, file, sources))) from None
-    folder = file.resolve().parent / settings.storage.path
-    return settings.model_copy(update={"storage": Storage(path=folder)})
+        details = error.errors(include_url=False)
+        raise ConfigurationError("\n".join(_fault(detail, file, sources) for detail in details)) from None
+    return _beside(file, settings)
+
+
+def _beside(file: Path, settings: Settings) -> Settings:
+    folder = file.resolve().parent
+    update: dict[str, Section] = {"storage": Storage(path=folder / settings.storage.path.expanduser())}
+    center = settings.telegram.data_center
+    if center is not None:
+        center = center.model_copy(update={"public_key_file": folder / center.public_key_file.expanduser()})
+        update["telegram"] = settings.telegram.model_copy(update={"data_center": center})
+    return settings.model_copy(update=update)
 
 
 def _overrides(environment: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...], str]]:
@@ -110,35 +165,57 @@ def _overrides(environment: Mapping[str, str]) -> Iterator[tuple[str, tuple[str,
         if variable.startswith(PREFIX):
             path = tuple(variable.removeprefix(PREFIX).lower().split("__"))
             if len(path) < 2:
-                raise ConfigurationError(f"{variable}: not of the form {PREFIX}SECTION__KEY")
+                near = _near(variable, _variables())
+                raise ConfigurationError(f"{variable}: is not of the form {PREFIX}SECTION__KEY{near}")
             yield variable, path, value
 
 
-def _set(values: dict[str, object], path: tuple[str, ...], value: str, variable: str) -> None:
+def _set(values: dict[str, Any], path: tuple[str, ...], value: str, variable: str) -> None:
     section = values
     for name in path[:-1]:
-        inner = section.setdefault(name, {})
-        if not isinstance(inner, dict):
-            raise ConfigurationError(f"{variable}: {name!r} is no section")
-        section = inner
+        section = section.setdefault(name, {})
+        if not isinstance(section, dict):
+            raise ConfigurationError(f"{variable}: {name!r} is not a section")
     section[path[-1]] = value
 
 
-def _faults(error: ValidationError, file: Path, sources: Mapping[tuple[str, ...], str]) -> Iterator[str]:
-    for fault in error.errors(include_url=False):
-        path = tuple(str(part) for part in fault["loc"])
-        where = sources.get(path, f"{file}: [{path[0]}] {'.'.join(path[1:])}".rstrip())
-        if fault["type"] == "extra_forbidden":
-            known = ", ".join(_known(path[:-1]))
-            yield f"{where}: unknown; known here are {known}"
-        else:
-            value = "what it is" if path[-1] in SECRETS else repr(fault["input"])
-            yield f"{where}: {fault['msg']}, not {value}"
+def _fault(detail: ErrorDetails, file: Path, sources: Mapping[tuple[str, ...], str]) -> str:
+    path = tuple(str(part) for part in detail["loc"])
+    # An unknown or wrong section is the fault of the variable that made it.
+    variables = [variable for source, variable in sources.items() if source[: len(path)] == path]
+    where = " and ".join(variables) or f"{file}: [{'.'.join(path[:-1]) or path[0]}]"
+    if not variables and len(path) > 1:
+        where += f" {path[-1]}"
+    match detail["type"]:
+        case "extra_forbidden":
+            known = list(_fields(path[:-1]))
+            what = ("key" if len(path) > 1 else "section") + _near(path[-1], known)
+            return f"{where}: there is no such {what}; known here are {', '.join(known)}"
+        case "missing":
+            return f"{where}: is missing"
+        case "value_error":
+            return f"{where}: {detail['msg'].removeprefix('Value error, ')}"
+        case "model_type" | "model_attributes_type":
+            return f"{where}: must be a section of its own, with the keys {', '.join(_fields(path))}"
+    sentence = detail["msg"].replace("Input should be", "must be", 1)
+    if _fields(path[:-1])[path[-1]] == SecretStr:
+        return f"{where}: {sentence}"
+    return f"{where}: {sentence}, not {detail['input']!r}"
 
 
-def _known(path: tuple[str, ...]) -> list[str]:
+def _near(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _fields(path: tuple[str, ...]) -> dict[str, Any]:
+    """The names in a section and the types of their values, which may be any."""
     model: type[BaseModel] = Settings
     for name in path:
-        annotation = model.model_fields[name].annotation
-        model = DataCenter if annotation == DataCenter | None else annotation  # type: ignore[assignment]  # a Section
-    return list(model.model_fields)
+        annotation: Any = model.model_fields[name].annotation
+        model = get_args(annotation)[0] if isinstance(annotation, UnionType) else annotation
+    return {name: field.annotation for name, field in model.model_fields.items()}
+
+
+def _variables() -> list[str]:
+    return [f"{PREFIX}{name}__{key}".upper() for name in Settings.model_fields for key in _fields((name,))]

@@ -16,6 +16,10 @@ Client: TypeAlias = AsyncIOMotorClient[dict[str, Any]]
 TIMEOUT_MS = 10_000
 
 
+class NoTransactions(Exception):
+    """The server is not a member of a replica set."""
+
+
 def connect(url: str) -> Client:
     """A client that waits at most ten seconds for anything, and acknowledges only what a majority has journaled."""
     return AsyncIOMotorClient(
@@ -38,6 +42,16 @@ def database(client: Client) -> Database:
         read_concern=ReadConcern("majority"),
     )
     return found
+
+
+async def require_transactions(client: Client) -> None:
+    """Raises NoTransactions where the server is neither a member of a replica set nor a router to some."""
+    hello = await client.admin.command("hello")
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise NoTransactions(
+            "MongoDB is not a replica set, which transactions need, though one member is enough: "
+            "start mongod with --replSet NAME and run rs.initiate() in mongosh, once"
+        )
 
 
 def is_transient(error: Exception) -> bool:

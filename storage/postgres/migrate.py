@@ -90,6 +90,15 @@ async def migrate(dsn: str, on_step: Callable[[str], None], folder: Path = MIGRA
         await connection.close(timeout=CONNECT_SECONDS)  # the advisory lock goes with the connection
 
 
+async def pending(connection: asyncpg.Connection, folder: Path = MIGRATIONS) -> list[str]:
+    """The names that `migrate` would apply; changes nothing. Raises MigrationRefused as it does."""
+    known = await asyncio.to_thread(migrations, folder)
+    there = await connection.fetchval("SELECT to_regclass('migrations') IS NOT NULL")
+    applied = await _rows(connection) if there else {}
+    _compare(applied, known)
+    return [migration.name for migration in known[len(applied) :]]
+
+
 async def _take_lock(connection: asyncpg.Connection) -> None:
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK, timeout=WAIT_SECONDS)
@@ -108,6 +117,10 @@ async def _applied(connection: asyncpg.Connection) -> Mapping[int, tuple[str, st
                applied_at timestamptz NOT NULL DEFAULT now()
            )"""
     )
+    return await _rows(connection)
+
+
+async def _rows(connection: asyncpg.Connection) -> Mapping[int, tuple[str, str]]:
     rows = await connection.fetch("SELECT number, name, sha256 FROM migrations ORDER BY number")
     return {row["number"]: (row["name"], row["sha256"]) for row in rows}
 

@@ -1,0 +1,304 @@
+"""Everything of the command line besides `serve`. What was done goes to stdout, what is wrong to stderr."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+import checks
+from actors.accounts import CACHE_SECONDS, add_user
+from actors.bank import Bank
+from actors.bank_desk import BankDesk
+from actors.passwords import Passwords
+from protocols import messages as m
+from service import EXPECTED_FAILURES, Connections, addresses, connections
+from settings import Settings
+from storage.banks import MAX_BYTES
+from storage.clickhouse import activity
+from storage.clickhouse import engine as clickhouse
+from storage.mongo import client as mongo
+from storage.mongo import questions
+from storage.postgres.accounts import set_role
+from storage.postgres.migrate import migrate
+
+DONE, FAILED = 0, 1
+
+# What the patterns of the messages mean, for people.
+_NEEDED = {
+    "login": "3 to 64 Latin letters, digits and . _ @ + -, with a letter or digit first",
+    "password": "8 to 200 characters",
+    "name": "1 to 100 characters on one line",
+}
+
+
+class Failed(Exception):
+    """The command cannot do what was asked: says why, and what would help."""
+
+
+async def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Do what the parsed command line asks for; returns the exit status.
+
+    Ctrl-C and SIGTERM cancel it: what was begun is taken back, and engines that were started are stopped.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        match options.command, getattr(options, "action", None):
+            case "bank", "validate":
+                return await _validate(options, settings)
+            case "bank", "import":
+                return await _import(options, settings)
+            case "user", "add":
+                return await _add_user(options, settings)
+            case "user", "role":
+                return await _change_role(options, settings)
+            case "migrate", _:
+                return await _migrate(settings)
+            case "check", _:
+                return await _check(options.config, settings)
+            case command, _:
+                raise AssertionError(f"no command {command!r}")
+    except m.Refusal as refusal:
+        _complain(refusal.detail)
+    except (Failed, *EXPECTED_FAILURES) as error:
+        _complain(str(error) or type(error).__name__)
+    return FAILED
+
+
+# --- Question banks -----------------------------------------------------------------------------------------
+
+
+async def _validate(options: argparse.Namespace, settings: Settings) -> int:
+    content = _content(options.file)
+    async with _desk(settings) as desk:
+        with _working(f"examining {options.file.name}"):
+            report = await desk.validate_bank(
+                m.ValidateBank(
+                    user=0,
+                    content=content,
+                    name=options.file.name,
+                    folder=str(options.file.resolve().parent),
+                    subject=options.subject,
+                    format=options.format,
+                )
+            )
+    _say_report(options.file, report, "would be ")
+    return FAILED if report.errors else DONE
+
+
+async def _import(options: argparse.Namespace, settings: Settings) -> int:
+    content = _content(options.file)
+    message = m.ImportBank(
+        user=0,
+        content=content,
+        name=options.file.name,
+        folder=str(options.file.resolve().parent),
+        subject=options.subject,
+        format=options.format,
+        partial=options.partial,
+    )
+    async with _desk(settings) as desk:
+        try:
+            with _working(f"importing {options.file.name}"):
+                report = await desk.import_bank(message)
+        except m.Invalid as refusal:
+            report = m.BankReport.model_validate(refusal.details)
+            _say_report(options.file, report, "")
+            partly = report.valid and not options.partial
+            mend = ", or import the good questions with --partial" if partly else ""
+            raise Failed(f"nothing was imported: mend the errors{mend}") from None
+    _say_report(options.file, report, "")
+    return DONE
+
+
+@asynccontextmanager
+async def _desk(settings: Settings) -> AsyncIterator[BankDesk]:
+    async with _connected(settings) as connected:
+        desk = BankDesk(connected.client, connected.database, Bank())
+        try:
+            await desk.refresh()
+            yield desk
+        finally:
+            desk.close()
+
+
+def _content(file: Path) -> bytes:
+    """What is in a bank file, which may be a pipe; a file that is too large is not read to its end."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Failed(f"{file}: {error.strerror}") from None
+    if len(content) > MAX_BYTES:
+        raise Failed(f"{file}: is larger than {MAX_BYTES >> 20} MiB: split it")
+    return content
+
+
+def _say_report(file: Path, report: m.BankReport, mood: str) -> None:
+    kind = report.format or "unknown format"
+    subject = f"subject {report.subject}" if report.subject else "no subject"
+    _say(f"{file}: {kind}, {subject}, {_many(report.total, 'question')}, {report.valid} valid")
+    _say(f"{mood}added {report.added}, {mood}updated {report.updated}, unchanged {report.unchanged}")
+    if report.skipped:
+        _say(f"skipped {len(report.skipped)}:")
+        _say_each(f"  {file}:{entry.where}: {entry.reason}" for entry in report.skipped)
+    if report.errors:
+        _say(f"{_many(len(report.errors), 'error')}:")
+        for error in report.errors:
+            parts = (f"{file}:{error.where}", error.path, error.message)
+            _say("  " + ": ".join(filter(None, parts)))
+
+
+# --- Accounts -----------------------------------------------------------------------------------------------
+
+
+async def _add_user(options: argparse.Namespace, settings: Settings) -> int:
+    password = await _given_password() if options.password_stdin else secrets.token_urlsafe(12)
+    passwords = Passwords()
+    try:
+        async with _connected(settings) as connected:
+            user = await add_user(
+                connected.postgres,
+                passwords,
+                login=options.login,
+                password=password,
+                name=options.name or options.login,
+                role=options.role,
+                now=datetime.now(UTC),
+            )
+    except m.Invalid as refusal:
+        raise Failed("; ".join(map(_needed, refusal.errors))) from None
+    finally:
+        passwords.close()
+    _say(f"added: {options.login}, {options.role}, id {user}")
+    if not options.password_stdin:
+        _say(f"password: {password}")
+    return DONE
+
+
+def _needed(error: m.FieldError) -> str:
+    # pydantic tells its patterns; our own sentences stay as they are.
+    message = f"must be {_NEEDED[error.path]}" if error.message.startswith("String should") else error.message
+    return f"{error.path}: {message}"
+
+
+async def _given_password() -> str:
+    """The first line of the standard input; a person at a terminal is asked for it."""
+    if sys.stdin.isatty():
+        return await asyncio.to_thread(getpass.getpass, "password: ")
+    line: bytes = await asyncio.to_thread(sys.stdin.buffer.readline)
+    try:
+        return line.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise Failed("the password on the standard input is not text in UTF-8") from None
+
+
+async def _change_role(options: argparse.Namespace, settings: Settings) -> int:
+    async with _connected(settings) as connected:
+        if await set_role(connected.postgres, options.login, options.role) is None:
+            raise Failed(f"there is no user {options.login!r}; `user add {options.login}` opens an account")
+    _say(f"{options.login} is {options.role} now; a running service knows it within {CACHE_SECONDS} seconds")
+    return DONE
+
+
+# --- The databases ------------------------------------------------------------------------------------------
+
+
+async def _migrate(settings: Settings) -> int:
+    applied = []
+    async with addresses(settings, own_folder=False) as (postgres_url, mongo_url):
+        applied += [f"PostgreSQL: {name}" for name in await migrate(postgres_url, lambda name: None)]
+        client = mongo.connect(mongo_url)
+        try:
+            await mongo.require_transactions(client)
+            await questions.prepare(mongo.database(client))
+        finally:
+            client.close()
+    url = settings.clickhouse.url.get_secret_value()
+    if url:  # the one inside the service is migrated by it
+        engine = clickhouse.Server(url)
+        try:
+            applied += [f"ClickHouse: {name}" for name in await activity.migrate(engine)]
+        finally:
+            await engine.close()
+    for name in applied:
+        _say(f"applied {name}")
+    if not applied:
+        _say("nothing to apply: the databases are up to date")
+    return DONE
+
+
+async def _check(file: Path, settings: Settings) -> int:
+    good = True
+    with _working("checking"):
+        found = [finding async for finding in checks.run(file, settings)]
+    width = max(len(finding.part) for finding in found)
+    for finding in found:
+        _say(f"{'ok   ' if finding.good else 'WRONG'}  {finding.part:<{width}}  {finding.text}")
+        good = good and finding.good
+    return DONE if good else FAILED
+
+
+# --- Talking ------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[Connections]:
+    async with connections(settings, own_folder=False) as connected:
+        yield connected
+
+
+@contextmanager
+def _working(what: str) -> Iterator[Progress]:
+    """A line on the terminal that shows that work goes on; nothing where stderr is no terminal."""
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+    with progress:
+        progress.add_task(what, total=None)
+        yield progress
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def _say_each(lines: Iterable[str]) -> None:
+    for line in lines:
+        _say(line)
+
+
+def _complain(problem: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.write(f"main.py: {problem}\n")
