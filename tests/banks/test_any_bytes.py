@@ -14,14 +14,14 @@ FORMATS: tuple[BankFormat, ...] = get_args(BankFormat)
 # fmt: off
 PIECES = st.sampled_from((
     "{", "}", "=", "~", "#", "####", "->", "%50%", "%", "::", ":", "\\", "\\n", "\n", "\n\n", " ", "//", "T",
-    "..", "5", "$CATEGORY: ", "[html]", "<b>", "</b>", "<sub>2</sub>", "<li>", "<br>", "<script>", "<!--", "-->",
-    "&#39;", "&lt", "\\(", "\\)", "$$", "$", "*", "_", "`", "a", "я", "<a href='", "http://x?a=", "[id:",
-    "[tag:", "]", "\ufdd0",
+    "..", "5", "$CATEGORY: ", "[html]", "<b>", "</b>", "<sub>2</sub>", "<li>", "<br>", "<script>", "<!--",
+    "-->", "&#39;", "&lt", "\\(", "\\)", "$$", "$", "*", "_", "`", "a", "я", "<a href='", "http://x?a=",
+    "[id:", "[tag:", "]", "\ufdd0",
 ))
 YAML_PIECES = st.sampled_from((
     "questions:", "\n", "\n- ", "\n  ", "id: ", "a", "key: ", "&a ", "*a", "!!str ", "{", "}", "[", "]", ",",
-    ": ", "? ", "| ", "> ", "'", '"', "#", "%", "@", "`", "---", "...", "kind: ", "match", "text", "options: ", "1.5",
-    "~",
+    ": ", "? ", "| ", "> ", "'", '"', "#", "%", "@", "`", "---", "...", "kind: ", "match", "text",
+    "options: ", "1.5", "~",
 ))
 # fmt: on
 NAMES = st.sampled_from(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from protocols.messages import Subject, Topic
@@ -273,3 +274,13 @@ def test_the_demo_banks_hold_no_error(subject: str) -> None:
     assert checked.errors == []
     assert len(checked.questions) >= 40
     assert {question.kind for _, question in checked.questions} == set(BASES)
+
+
+@pytest.mark.parametrize("subject", ["biology", "mathematics"])
+def test_the_published_schema_takes_the_demo_bank_and_refuses_what_the_check_refuses(subject: str) -> None:
+    declared = check(read((BANKS / subject / "subject.yaml").read_bytes()), None, None).subject
+    validator = jsonschema_rs.validator_for(json_schema(declared))
+    entries = read((BANKS / subject / "questions.yaml").read_bytes()).entries
+    assert [entry.where for entry in entries if not validator.is_valid(entry.content)] == []
+    for wrong in ({"topic": "nope"}, {"optoins": []}, {"kind": "essay"}, {"extra": {"year": "old"}}):
+        assert not validator.is_valid({**entries[0].content, **wrong})
