@@ -282,5 +282,6 @@ def test_the_published_schema_takes_the_demo_bank_and_refuses_what_the_check_ref
     validator = jsonschema_rs.validator_for(json_schema(declared))
     entries = read((BANKS / subject / "questions.yaml").read_bytes()).entries
     assert [entry.where for entry in entries if not validator.is_valid(entry.content)] == []
-    for wrong in ({"topic": "nope"}, {"optoins": []}, {"kind": "essay"}, {"extra": {"year": "old"}}):
+    wrongs: list[dict[str, Any]] = [{"topic": "nope"}, {"optoins": []}, {"extra": {"year": "old"}}]
+    for wrong in [*wrongs, {"kind": "essay"}]:
         assert not validator.is_valid({**entries[0].content, **wrong})
