@@ -6,7 +6,7 @@ another process does (the command line) is known after CACHE_SECONDS.
 
 import ipaddress
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -316,7 +316,10 @@ class Accounts:
         kept = await sql.kept_about(self._pool, message.user)
         if kept is None:
             raise _gone()
-        journal = [_plain(row) for row in kept["journal"]]
+        # What an exam has not told yet, this does not tell either.
+        untold = {
+            row["id"] for row in kept["trainings"] if row["mode"] == "exam" and row["finished_at"] is None
+        }
         return AccountExport(
             profile=self._profile(kept["users"][0]),
             tokens=tuple(_plain(row) for row in kept["tokens"]),
@@ -325,9 +328,9 @@ class Accounts:
                 _plain(row) | {"questions": [self._question_id(number) for number in row["questions"]]}
                 for row in kept["trainings"]
             ),
-            answers=tuple(self._with_question_id(row) for row in kept["answers"]),
+            answers=tuple(_unscored(self._with_question_id(row), untold) for row in kept["answers"]),
             reports=tuple(self._with_question_id(row) for row in kept["reports"]),
-            journal=tuple(journal),
+            journal=tuple(_plain(row) | {"data": _unscored(row["data"], untold)} for row in kept["journal"]),
         )
 
     async def create_link_code(self, message: CreateLinkCode) -> LinkCode:
@@ -496,3 +499,10 @@ def _microseconds(at: datetime) -> int:
 def _plain(row: Record) -> dict[str, JsonValue]:
     plain: dict[str, JsonValue] = orjson.loads(orjson.dumps(dict(row)))
     return plain
+
+
+def _unscored(answer: dict[str, JsonValue], trainings: Container[JsonValue]) -> dict[str, JsonValue]:
+    """The same, its score None if it belongs to one of these trainings."""
+    if "score" in answer and answer["training"] in trainings:
+        return answer | {"score": None}
+    return answer

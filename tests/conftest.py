@@ -14,8 +14,8 @@ from tests.running import Service
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     """The service with its own embedded engines and the demo bank: one for each process that runs tests.
 
-    It keeps what tests write: a test must bring its own users and subjects. A test that starts it anew must run
-    on the loop of the session, and leave it running.
+    It keeps what tests write: a test must bring its own users and subjects. A test that starts it anew must
+    run on the loop of the session, and leave it running.
     """
     service = Service(tmp_path_factory.mktemp("service"), {"APO_LOG__FORMAT": "json"})
     await service.start()

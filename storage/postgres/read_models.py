@@ -25,13 +25,24 @@ SELECT data ->> 'training', (data ->> 'question')::bigint, user_id, data ->> 'su
 FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'answered'
 """
 
+# The answers of an exam count from its end on: before, a change in the figures would tell its verdicts.
 _DAYS = """
 INSERT INTO days (user_id, subject, topic, day, answered, correct, score, seconds)
-SELECT user_id, data ->> 'subject', data ->> 'topic',
-       (to_timestamp((data ->> 'at')::float8 / 1e6) AT TIME ZONE 'UTC')::date,
-       count(*), count(*) FILTER (WHERE (data ->> 'score')::float8 >= 1 - 1e-9),
-       sum((data ->> 'score')::float8), sum((data ->> 'seconds')::float8)
-FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'answered'
+SELECT user_id, subject, topic, (at AT TIME ZONE 'UTC')::date,
+       count(*), count(*) FILTER (WHERE score >= 1 - 1e-9), sum(score), sum(seconds)
+FROM (
+    SELECT user_id, data ->> 'subject' AS subject, data ->> 'topic' AS topic,
+           to_timestamp((data ->> 'at')::float8 / 1e6) AS at, (data ->> 'score')::float8 AS score,
+           (data ->> 'seconds')::float8 AS seconds
+    FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'answered'
+      AND NOT EXISTS (SELECT FROM trainings WHERE id = data ->> 'training' AND mode = 'exam')
+    UNION ALL
+    SELECT answers.user_id, answers.subject, answers.topic, answers.at, answers.score, answers.seconds
+    FROM journal
+    JOIN trainings ON trainings.id = data ->> 'training' AND trainings.mode = 'exam'
+    JOIN answers ON answers.training = trainings.id
+    WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'finished'
+) AS counted
 GROUP BY 1, 2, 3, 4
 ON CONFLICT (user_id, subject, topic, day) DO UPDATE SET
     answered = days.answered + excluded.answered, correct = days.correct + excluded.correct,

@@ -42,6 +42,20 @@ async def test_an_open_exam_is_shown_without_figures(student: Client, walk: Bank
     assert listed["summary"] is None
 
 
+async def test_the_export_does_not_tell_the_scores_of_an_open_exam(student: Client, walk: Bank) -> None:
+    training = await exam(student, walk, "single", "number")
+    await answer(student, training, "single", "b")
+
+    async def scores() -> list[Json]:
+        kept = await student.get("/me/export")
+        journal = [row["data"] for row in kept["journal"]]
+        return [event["score"] for event in [*kept["answers"], *journal] if "score" in event]
+
+    assert await scores() == [None, None]
+    await student.post(f"/trainings/{training['id']}/finish")
+    assert await scores() == [1, 1]
+
+
 async def test_verdicts_are_told_when_the_exam_is_over(student: Client, walk: Bank) -> None:
     training = await exam(student, walk, "single", "number", "text")
     await answer(student, training, "single", "b")
@@ -140,7 +154,5 @@ async def test_an_exam_goes_on_after_a_crash_and_its_time_runs_meanwhile(
     await student.refused(404, "GET", "/trainings/current")
     ended = await student.get(f"/trainings/{late['id']}")
     assert ended["status"] == "finished"
-    assert ended["finished_at"] == ended["deadline"], (
-        "it ended when its time was up, not when that was noticed"
-    )
+    assert ended["finished_at"] == ended["deadline"], "when its time was up, not when noticed"
     assert (ended["summary"]["answered"], ended["summary"]["correct"]) == (1, 1)
