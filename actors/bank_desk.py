@@ -177,7 +177,8 @@ class BankDesk:
             raise Invalid(
                 f"Nothing was imported: {message.name} has {many}. Mend what `errors` names, "
                 "or import only the good questions with ?partial=true.",
-                **examined.report(Difference(0, 0, 0)).model_dump(mode="json"),
+                examined.errors,
+                **examined.report(Difference(0, 0, 0)).model_dump(mode="json", exclude={"errors"}),
             )
         for name, (content, media_type) in examined.pictures.items():
             await questions.store_file(self._database, name, content, media_type)

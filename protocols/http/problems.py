@@ -64,7 +64,7 @@ def problem(
         "status": status,
         "detail": detail,
     }
-    listed: list[JsonValue] = [{"path": error.path, "message": error.message} for error in errors]
+    listed: list[JsonValue] = [error.model_dump() for error in errors]
     if listed:
         members["errors"] = listed
     prepared = CIMultiDict(

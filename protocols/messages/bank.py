@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, JsonValue
 
 from protocols.messages.base import Command, Kind, Language, Message, Role, Slug
+from protocols.messages.refusals import FieldError
 
 BankFormat = Literal["yaml", "json", "gift"]
 
@@ -72,10 +73,10 @@ class SkippedEntry(Message):
     reason: str
 
 
-class EntryError(Message):
+class EntryError(FieldError):
+    """`path` is a place in the question (or the whole file) that is at `where`."""
+
     where: str
-    path: str
-    message: str
 
 
 class BankReport(Message):

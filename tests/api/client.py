@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -50,7 +51,7 @@ class Client:
         path: str,
         body: Json = None,
         *,
-        data: bytes | aiohttp.FormData | None = None,
+        data: bytes | aiohttp.FormData | AsyncIterator[bytes] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """Whatever the service answers. `body` is sent as JSON, `data` as it is."""
@@ -85,7 +86,7 @@ class Client:
         path: str,
         body: Json = None,
         *,
-        data: bytes | aiohttp.FormData | None = None,
+        data: bytes | aiohttp.FormData | AsyncIterator[bytes] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Json:
         """The problem that the call is refused with, which must be whole and of this status."""
