@@ -7,9 +7,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 from asyncpg import InterfaceError, PostgresError
@@ -29,7 +30,7 @@ from actors.router import Handler, Router
 from actors.runtime import EventLoopActor
 from actors.session import Surroundings
 from actors.storage import StorageActor, Tide
-from actors.supervisor import Supervisor
+from actors.supervisor import Supervisor, ask_session
 from protocols import messages as m
 from protocols.http.application import Readiness, build
 from protocols.http.serving import serve as serve_http
@@ -73,6 +74,10 @@ LAST_SEEN_SECONDS = 10.0
 OVERDUE_SECONDS = 30.0
 OVERDUE_AT_ONCE = 500
 STOP_SECONDS = 20.0
+
+Asked: TypeAlias = Callable[[m.SessionCommand], Awaitable[m.Message]]  # the reply of a user's session
+# A server that is not there yet may come while a service waits; a person waits less gladly.
+SERVICE_PATIENCE_SECONDS, COMMAND_PATIENCE_SECONDS = 60.0, 3.0
 ATTACH_SECONDS = 60.0  # a service that is starting has its engines by then
 ATTACH_PAUSE_SECONDS = 0.2
 
@@ -133,7 +138,8 @@ async def connections(settings: Settings, *, own_folder: bool) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         postgres_url, mongo_url = await stack.enter_async_context(addresses(settings, own_folder=own_folder))
         try:
-            pg = await pool.open_pool(postgres_url)
+            patience = SERVICE_PATIENCE_SECONDS if own_folder else COMMAND_PATIENCE_SECONDS
+            pg = await pool.open_pool(postgres_url, patience=patience)
         except (OSError, PostgresError, InterfaceError) as error:
             raise Unusable(trouble("postgres", settings.postgres, error)) from error
         stack.push_async_callback(_close_pool, pg)
@@ -143,7 +149,7 @@ async def connections(settings: Settings, *, own_folder: bool) -> AsyncIterator[
         stack.callback(client.close)
         database = mongo.database(client)
         try:
-            await _patiently("mongo", lambda: mongo.require_transactions(client))
+            await _patiently("mongo", lambda: mongo.require_transactions(client), patience)
             await questions.prepare(database)
         except PyMongoError as error:
             raise Unusable(trouble("mongo", settings.mongo, error)) from error
@@ -166,7 +172,7 @@ async def _close_pool(pg: pool.Pool) -> None:
         pg.terminate()
 
 
-async def _patiently(engine: str, work: Callable[[], Awaitable[None]], seconds: float = 60.0) -> None:
+async def _patiently(engine: str, work: Callable[[], Awaitable[None]], seconds: float) -> None:
     """Try until it works; what is still wrong after `seconds` is raised."""
     deadline = time.monotonic() + seconds
     while True:
@@ -230,13 +236,14 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         surroundings = Surroundings(storage, bank, clock, SystemRandom(), settings.sessions.mailbox)
         supervisor = Supervisor.start(surroundings, settings.sessions.idle_minutes * 60)
         stack.push_async_callback(_stop, supervisor)
+        to_session = partial(ask_session, supervisor, tide)
 
         passwords = Passwords()
         stack.callback(passwords.close)
         accounts = Accounts(pg, clock, passwords, bank)
         stack.push_async_callback(accounts.flush_seen)
         background(_flush_seen(accounts))
-        background(_finish_overdue(pg, supervisor))
+        background(_finish_overdue(pg, to_session))
         drawing = Drawing()
         stack.push_async_callback(drawing.close)
 
@@ -249,7 +256,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             accounts,
             supervisor,
             tide,
-            handlers(accounts, desk, figures, bank, supervisor),
+            handlers(accounts, desk, figures, bank, to_session),
             {
                 m.ListTrainings: to_read_models,
                 m.ShowTrainingById: to_read_models,
@@ -288,26 +295,21 @@ async def running(settings: Settings) -> AsyncIterator[str]:
 
 
 def handlers(
-    accounts: Accounts, desk: BankDesk, figures: Figures, bank: Bank, supervisor: ActorRef[Supervisor]
+    accounts: Accounts, desk: BankDesk, figures: Figures, bank: Bank, to_session: Asked
 ) -> dict[type[m.Message], Handler]:
     """Who answers what, besides the sessions."""
 
     def end_session(user: int) -> Awaitable[object]:
-        future: Awaitable[object] = supervisor.ask(m.EraseSession(user=user), block=False)
-        return future
+        return to_session(m.EraseSession(user=user))
 
     async def set_favorite(message: m.SetFavoriteById) -> m.Message:
         number = bank.find(message.question, message.subject)
-        command = m.SetFavorite(user=message.user, question=number, favorite=message.favorite)
-        reply: m.Message = await supervisor.ask(command, block=False)
-        return reply
+        return await to_session(m.SetFavorite(user=message.user, question=number, favorite=message.favorite))
 
     async def show_training(message: m.ShowTrainingById) -> m.Message:
         """The session knows its last training best; all others are in the read models."""
         try:
-            command = m.ShowTraining(user=message.user, training=message.training)
-            reply: m.Message = await supervisor.ask(command, block=False)
-            return reply
+            return await to_session(m.ShowTraining(user=message.user, training=message.training))
         except m.NotFound:
             return await figures.show_training(message)
 
@@ -390,15 +392,16 @@ async def _flush_seen(accounts: Accounts) -> None:
                 log.exception("last-seen dates were not written")
 
 
-async def _finish_overdue(pg: pool.Pool, supervisor: ActorRef[Supervisor]) -> None:
+async def _finish_overdue(pg: pool.Pool, to_session: Asked) -> None:
     """Finish exams whose time is up and whose students have not come back."""
     while True:
         await asyncio.sleep(OVERDUE_SECONDS)
         try:
             for user, training in await read_models.overdue(pg, OVERDUE_AT_ONCE):
-                await supervisor.ask(m.ShowTraining(user=user, training=training), block=False)
-        except m.Refusal as refusal:
-            log.debug("an overdue exam was not finished now", why=str(refusal))
+                try:
+                    await to_session(m.ShowTraining(user=user, training=training))
+                except m.Refusal as refusal:
+                    log.debug("an overdue exam was not finished now", user=user, why=str(refusal))
         except Exception as error:
             if not is_transient(error):
                 log.exception("overdue exams were not finished")

@@ -7,16 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 import structlog
-from pykka import ActorDeadError, ActorRef
+from pykka import ActorRef
 
 from actors.accounts import Accounts
 from actors.relay import Reach, Relay
-from actors.runtime import MailboxFull
 from actors.storage import Tide
-from actors.supervisor import Failed, Supervisor
+from actors.supervisor import Supervisor, ask_session
 from protocols.messages import (
     ROLES,
-    Caller,
     Command,
     Forbidden,
     Message,
@@ -68,7 +66,7 @@ class Router:
                     raise Forbidden(f"This takes the role {message.role!r}; this account is a {user.caller.role!r}.")
                 self._accounts.touch(message.user)
                 if isinstance(message, SessionCommand):
-                    return await self._ask_session(message)
+                    return await ask_session(self._supervisor, self._tide, message)
             relay = self._read_by.get(type(message))
             if relay is not None:
                 await self._catch_up(relay)
@@ -80,20 +78,6 @@ class Router:
                 raise
             log.warning("a database does not answer", asked=type(message).__name__, error=repr(error))
             raise Unavailable("A database does not answer at the moment. Please try again.") from error
-
-    async def _ask_session(self, command: SessionCommand) -> Message:
-        for _ in range(2):
-            self._tide.refuse_if_down()
-            try:
-                reply: Message = await self._supervisor.ask(command, block=False)
-                return reply
-            except MailboxFull:
-                raise Unavailable("Too many of your requests are waiting. Please try again.") from None
-            except ActorDeadError:
-                # It was not handled: the session had just been passivated, or was ended. A new one will.
-                continue
-        self._supervisor.tell(Failed(command.user))
-        raise Unavailable("Your training cannot be loaded at the moment. Please try again.")
 
     async def _catch_up(self, relay: ActorRef[Relay]) -> None:
         try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,7 +24,7 @@ from storage.postgres.pool import is_transient
 
 log = structlog.get_logger()
 
-RECOVER_SECONDS = 5.0
+RECOVER_SECONDS = 3.0  # after a commit that may itself have taken COMMIT_SECONDS, while somebody waits
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -104,6 +106,7 @@ class StorageActor(EventLoopActor):
         self._most_waiting = most_waiting
         self._group_size = group_size
         self._waiting: deque[_Work] = deque()
+        self._group: list[_Work] = []  # what is being worked on now
         self._poisoned: set[int] = set()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -125,8 +128,9 @@ class StorageActor(EventLoopActor):
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.gather(self._worker, *self._tasks, return_exceptions=True)
-        self._fail([work for work in self._waiting if isinstance(work, Append)], "the service is stopping")
-        self._fail_loads(self._waiting)
+        left = (*self._group, *self._waiting)
+        self._fail([work for work in left if isinstance(work, Append)], self._tide.problem)
+        self._fail_loads(left)
         await self._journal.close()
 
     def on_receive(self, message: object) -> None:
@@ -142,6 +146,8 @@ class StorageActor(EventLoopActor):
             self._enqueue(message)
         elif isinstance(message, Load):
             self._tide.refuse_if_down()
+            if len(self._waiting) >= self._most_waiting:
+                raise Unavailable("Too much is waiting to be saved or loaded. Please try again.")
             self._enqueue(_Loading(message, self.defer_reply()))
         elif isinstance(message, SaveSnapshot):
             self._enqueue(message)
@@ -160,17 +166,23 @@ class StorageActor(EventLoopActor):
                 self._wake.clear()
                 await self._wake.wait()
             size = min(len(self._waiting), self._group_size)
-            group = [self._waiting.popleft() for _ in range(size)]
-            appends = [work for work in group if isinstance(work, Append)]
+            self._group = [self._waiting.popleft() for _ in range(size)]
+            appends = [work for work in self._group if isinstance(work, Append)]
             try:
                 await self._commit(appends)
             except Exception:
                 log.exception("a group could not be committed", appends=len(appends))
                 self._fail(appends, "an internal error")
+            group, self._group = self._group, []
             self._load_and_save(group)
 
     async def _commit(self, appends: list[Append]) -> None:
         """Commit these, and reply to each: that it is durable, or that it is not."""
+        if self._poisoned:
+            # They were accepted before what they build on failed.
+            late = [append for append in appends if append.user in self._poisoned]
+            self._fail(late, "what came before it could not be saved")
+            appends = [append for append in appends if append.user not in self._poisoned]
         records = [record for append in appends for record in append.records]
         if records:
             began = time.perf_counter()
@@ -188,8 +200,7 @@ class StorageActor(EventLoopActor):
                     # One of them is at fault; the others shall not suffer for it.
                     middle = len(appends) // 2
                     await self._commit(appends[:middle])
-                    await self._commit([a for a in appends[middle:] if a.user not in self._poisoned])
-                    self._fail([a for a in appends[middle:] if a.user in self._poisoned], "it came too late")
+                    await self._commit(appends[middle:])
                 else:
                     log.exception("the journal refuses an event", user=appends[0].user)
                     self._fail(appends, "the database refuses it")
@@ -205,24 +216,32 @@ class StorageActor(EventLoopActor):
         self._tide.problem = "the database does not answer"
         waiting, self._waiting = self._waiting, deque()
         self._fail([work for work in waiting if isinstance(work, Append)], self._tide.problem)
-        self._fail_loads(waiting)
+        self._fail_loads((*self._group, *waiting))
+        self._group = [work for work in self._group if not isinstance(work, _Loading)]
         unknown = True
+
+        def give_up() -> None:
+            # Whoever waits has waited long enough. Nothing is acknowledged; whether it was kept shows when
+            # their sessions are loaded again.
+            nonlocal unknown
+            unknown = False
+            self._fail(appends, "the database does not answer")
+
         began = time.monotonic()
-        for attempt in range(1_000_000_000):
-            try:
-                head = await self._journal.open()
-                durable = unknown and await self._journal.holds(records)
-                break
-            except Exception as problem:
-                if not is_transient(problem) and not isinstance(problem, WriterLockHeld):
-                    log.exception("the journal cannot be opened")
-                if unknown and time.monotonic() - began > RECOVER_SECONDS:
-                    # Whoever waits has waited long enough. Nothing is acknowledged; whether it was kept shows
-                    # when their sessions are loaded again.
-                    self._fail(appends, self._tide.problem)
-                    unknown = False
-                await asyncio.sleep(RECONNECT_SECONDS[min(attempt, len(RECONNECT_SECONDS) - 1)])
-        if durable:
+        patience = asyncio.get_running_loop().call_later(RECOVER_SECONDS, give_up)
+        try:
+            for attempt in range(1_000_000_000):
+                try:
+                    head = await self._journal.open()
+                    durable = unknown and await self._journal.holds(records)
+                    break
+                except Exception as problem:
+                    if not is_transient(problem) and not isinstance(problem, WriterLockHeld):
+                        log.exception("the journal cannot be opened")
+                    await asyncio.sleep(RECONNECT_SECONDS[min(attempt, len(RECONNECT_SECONDS) - 1)])
+        finally:
+            patience.cancel()
+        if unknown and durable:
             _reply(appends)
         elif unknown:
             self._fail(appends, self._tide.problem)
@@ -235,10 +254,12 @@ class StorageActor(EventLoopActor):
         """Tell that nothing was acknowledged, and end the sessions whose state is ahead of what is durable."""
         refusal = Unavailable(f"This was not saved: {problem}. Please send it again.")
         for append in appends:
-            append.reply_to.set_exception((Unavailable, refusal, None))
+            with suppress(queue.Full):  # it was answered before something else went wrong
+                append.reply_to.set_exception((Unavailable, refusal, None))
             if append.user not in self._poisoned:
                 self._poisoned.add(append.user)
                 metrics.POISONED.inc()
+            if append.session.is_alive():
                 append.session.stop(block=False)
 
     def _fail_loads(self, works: Iterable[_Work]) -> None:

@@ -13,7 +13,8 @@ from pykka import ActorDeadError, ActorRef
 from actors import metrics
 from actors.runtime import EventLoopActor, EventLoopRef, MailboxFull
 from actors.session import Passivate, SessionActor, Surroundings
-from protocols.messages import SessionCommand, Unavailable
+from actors.storage import Tide
+from protocols.messages import Message, SessionCommand, Unavailable
 
 log = structlog.get_logger()
 
@@ -50,6 +51,7 @@ class Supervisor(EventLoopActor):
         self._idle_seconds = idle_seconds
         self._young: dict[int, EventLoopRef[SessionActor]] = {}
         self._old: dict[int, EventLoopRef[SessionActor]] = {}
+        self._idle: dict[int, EventLoopRef[SessionActor]] = {}  # about to be passivated
         loop = asyncio.get_running_loop()
         self._time: Callable[[], float] = loop.time
         self._backoffs: TTLCache[int, _Backoff] = TTLCache(10_000, 10 * LONGEST_BACKOFF_SECONDS, timer=loop.time)
@@ -63,14 +65,21 @@ class Supervisor(EventLoopActor):
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        for number, ref in enumerate((*self._young.values(), *self._old.values())):
+        left = (*self._young.values(), *self._old.values(), *self._idle.values())
+        for number, ref in enumerate(left):
             _passivate(ref)
             if number % PASSIVATED_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
     def on_receive(self, message: object) -> None:
         if isinstance(message, SessionCommand):
-            self._session(message.user).forward(message, self.defer_reply())
+            session = self._session(message.user)
+            reply_to = self.defer_reply()
+            try:
+                session.forward(message, reply_to)
+            except MailboxFull:
+                metrics.MAILBOX_FULL.inc()
+                reply_to.set_exception()
         elif isinstance(message, Failed):
             self._back_off(message.user)
         else:
@@ -79,7 +88,7 @@ class Supervisor(EventLoopActor):
     def _session(self, user: int) -> EventLoopRef[SessionActor]:
         ref = self._young.get(user)
         if ref is None:
-            ref = self._old.pop(user, None)
+            ref = self._old.pop(user, None) or self._idle.pop(user, None)
             if ref is not None:
                 self._young[user] = ref
         if ref is None or not ref.is_alive():
@@ -97,8 +106,11 @@ class Supervisor(EventLoopActor):
         return ref
 
     def _back_off(self, user: int) -> None:
-        failures = self._backoffs[user].failures + 1 if user in self._backoffs else 1
-        seconds = min(0.5 * 2**failures, LONGEST_BACKOFF_SECONDS)
+        backoff = self._backoffs.get(user)
+        if backoff is not None and backoff.until > self._time():
+            return  # each of the commands that waited for it reports the same failure
+        failures = 1 if backoff is None else backoff.failures + 1
+        seconds = min(0.5 * 2.0 ** min(failures, 60), LONGEST_BACKOFF_SECONDS)
         self._backoffs[user] = _Backoff(failures, self._time() + seconds)
         metrics.FAILED.inc()
         log.error("a session cannot be started", user=user, failures=failures, next_try_in_seconds=seconds)
@@ -106,15 +118,18 @@ class Supervisor(EventLoopActor):
     async def _sweep_forever(self) -> None:
         while True:
             await asyncio.sleep(self._idle_seconds / 2)
-            idle, self._old, self._young = self._old, self._young, {}
-            for number, (user, ref) in enumerate(idle.items()):
-                if ref.is_alive() and user not in self._young:
+            self._idle, self._old, self._young = self._old, self._young, {}
+            passivated = 0
+            while self._idle:
+                user, ref = self._idle.popitem()
+                if ref.is_alive():
                     # Until it has gone it can still be found: a new one must not start beside it.
                     self._old[user] = ref
                     _passivate(ref)
-                if number % PASSIVATED_AT_ONCE == 0:
-                    await asyncio.sleep(0)
-            metrics.PASSIVATED.inc(len(idle))
+                    passivated += 1
+                    if passivated % PASSIVATED_AT_ONCE == 0:
+                        await asyncio.sleep(0)
+            metrics.PASSIVATED.inc(passivated)
             metrics.SESSIONS.set(len(self._old) + len(self._young))
 
 
@@ -123,3 +138,19 @@ def _passivate(ref: ActorRef[SessionActor]) -> None:
         ref.tell(Passivate())
     except (ActorDeadError, MailboxFull):
         return  # gone already, or anything but idle
+
+
+async def ask_session(supervisor: ActorRef[Supervisor], tide: Tide, command: SessionCommand) -> Message:
+    """The reply of the user's session, which is started if need be. Raises a `Refusal`."""
+    for _ in range(2):
+        tide.refuse_if_down()
+        try:
+            reply: Message = await supervisor.ask(command, block=False)
+            return reply
+        except MailboxFull:
+            raise Unavailable("Too many of your requests are waiting. Please try again.") from None
+        except ActorDeadError:
+            # It was not handled: the session had just been passivated, or was ended. A new one will.
+            continue
+    supervisor.tell(Failed(command.user))
+    raise Unavailable("Your training cannot be loaded at the moment. Please try again.")

@@ -76,7 +76,7 @@ class Journal:
                 # Our own former session, if the server has not noticed yet that nobody is behind it.
                 await connection.fetchval(
                     "SELECT pg_terminate_backend($1, 2000) FROM pg_stat_activity"
-                    " WHERE pid = $1 AND application_name = 'apo journal'",
+                    " WHERE pid = $1 AND pid <> pg_backend_pid() AND application_name = 'apo journal'",
                     self._backend,
                 )
             if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", WRITER_LOCK):
@@ -104,6 +104,7 @@ class Journal:
 
         Raises:
             Fenced: if the next event of some users is there already; nothing was written.
+            asyncpg.UniqueViolationError: if two of the records have the same user and seq; nothing was written.
             OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError: the outcome is not known;
                 `open` and then ask `holds`.
         """
@@ -119,20 +120,22 @@ class Journal:
                 [record.data for record in records],
             )
         except asyncpg.UniqueViolationError:
-            raise Fenced(await self._users_with_any(records)) from None
+            users = await self._users_with_any(records)
+            if not users:
+                raise  # two of the records are for one place
+            raise Fenced(users) from None
         return position
 
     async def holds(self, records: Sequence[Record]) -> bool:
         """Whether these very records were committed; they were committed together or not at all."""
-        first = records[0]
-        return bool(
-            await self._connected().fetchval(
-                "SELECT EXISTS (SELECT FROM journal WHERE user_id = $1 AND seq = $2 AND data = $3::jsonb)",
-                first.user,
-                first.seq,
-                first.data,
-            )
+        found: int = await self._connected().fetchval(
+            "SELECT count(*) FROM journal JOIN unnest($1::bigint[], $2::integer[], $3::jsonb[])"
+            " AS wanted (user_id, seq, data) USING (user_id, seq, data)",
+            [record.user for record in records],
+            [record.seq for record in records],
+            [record.data for record in records],
         )
+        return found == len(records)
 
     async def _users_with_any(self, records: Sequence[Record]) -> frozenset[int]:
         rows = await self._connected().fetch(
@@ -180,7 +183,7 @@ async def save_snapshots(
         "INSERT INTO snapshots (user_id, seq, state)"
         " SELECT * FROM unnest($1::bigint[], $2::integer[], $3::bytea[])"
         " ON CONFLICT (user_id) DO UPDATE SET seq = excluded.seq, state = excluded.state"
-        " WHERE snapshots.seq < excluded.seq",
+        " WHERE snapshots.seq <= excluded.seq",  # the same one again may be of another version
         [user for user, _, _ in snapshots],
         [seq for _, seq, _ in snapshots],
         [state for _, _, state in snapshots],

@@ -1,0 +1,1 @@
+"""Proof that nothing acknowledged is lost and nothing is counted twice, whatever is killed when."""

@@ -1,0 +1,72 @@
+"""A Unix socket before PostgreSQL's that loses a connection at the worst moment: after the work, before the word."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Self
+from urllib.parse import parse_qs, quote, urlsplit
+
+
+class LosingProxy:
+    """Between a client and PostgreSQL; `lose_next_answer` ends the connection instead of handing an answer on."""
+
+    def __init__(self, postgres_url: str, folder: Path) -> None:
+        parts = urlsplit(postgres_url)
+        self._server_socket = str(Path(parse_qs(parts.query)["host"][0]) / ".s.PGSQL.5432")
+        self._own_socket = str(folder / ".s.PGSQL.5432")
+        self.url = parts._replace(query=f"host={quote(str(folder))}").geturl()
+        self.lose_next_answer = False
+        self.lost = 0
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_unix_server(self._connected, self._own_socket)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connected(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        server, to_server = await asyncio.open_unix_connection(self._server_socket)
+        pair = (to_client, to_server)
+        for work in (self._carry(client, to_server, pair), self._answer(server, to_client, pair)):
+            task = asyncio.get_running_loop().create_task(work)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _carry(
+        self,
+        source: asyncio.StreamReader,
+        target: asyncio.StreamWriter,
+        pair: tuple[asyncio.StreamWriter, ...],
+    ) -> None:
+        try:
+            while data := await source.read(65536):
+                target.write(data)
+        finally:
+            for writer in pair:
+                writer.close()
+
+    async def _answer(
+        self,
+        server: asyncio.StreamReader,
+        client: asyncio.StreamWriter,
+        pair: tuple[asyncio.StreamWriter, ...],
+    ) -> None:
+        try:
+            while data := await server.read(65536):
+                # ReadyForQuery, idle: the statement and its transaction are done.
+                if self.lose_next_answer and data.endswith(b"Z\x00\x00\x00\x05I"):
+                    self.lose_next_answer = False
+                    self.lost += 1
+                    return
+                client.write(data)
+        finally:
+            for writer in pair:
+                writer.close()
