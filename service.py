@@ -266,6 +266,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
                 m.ExportAccount: to_read_models,
                 m.ListQuestions: to_counters,
                 m.ShowBankQuestion: to_counters,
+                m.ChangeQuestion: to_counters,
             },
         )
 
