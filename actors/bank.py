@@ -86,11 +86,14 @@ class Bank:
             NotFound: no subject, or not this one, has it.
             Conflict: several subjects have it, and none was named.
         """
-        slugs = [subject] if subject is not None else sorted(self._numbers)
-        found = {slug: self._numbers[slug][id] for slug in slugs if id in self._numbers.get(slug, {})}
+        if subject is not None:
+            number = self._numbers.get(subject, {}).get(id)
+            if number is None:
+                raise NotFound(f"There is no question {id!r} in the subject {subject!r}.")
+            return number
+        found = {slug: self._numbers[slug][id] for slug in sorted(self._numbers) if id in self._numbers[slug]}
         if not found:
-            where = f"in the subject {subject!r}" if subject is not None else "in any subject"
-            raise NotFound(f"There is no question {id!r} {where}.")
+            raise NotFound(f"There is no question {id!r} in any subject.")
         if len(found) > 1:
             raise Conflict(
                 f"Several subjects have a question {id!r}: say which, as in ?subject={next(iter(found))}.",

@@ -121,12 +121,13 @@ class Relay(EventLoopActor):
                 if upto == position:
                     await self._wait_for_more()
                     continue
+                full = upto - position >= most
                 await self._destination.advance(position, upto)
                 position = upto
                 most = min(most * 2, self._destination.most)
                 failures = 0
                 self._arrived(position)
-                if position >= self._tide.head:
+                if not full:
                     await self._gather()
             except Exception as error:
                 metrics.RELAY_ERRORS.labels(self._destination.name).inc()
@@ -164,7 +165,6 @@ class Relay(EventLoopActor):
         self._wake.clear()
         if self._tide.head <= self._gauge.position:
             await self._wake.wait()
-        await self._gather()
 
     async def _gather(self) -> None:
         """Let events gather, unless somebody waits for them: fewer and larger steps cost less."""

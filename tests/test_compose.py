@@ -100,7 +100,7 @@ def test_the_image_gets_only_what_the_service_runs_on() -> None:
     assert rules[0] == "*"
     allowed = {rule.strip("!/") for rule in rules if rule.startswith("!")}
     assert allowed == {
-        "main.py",
+        "*.py",
         "config.toml",
         "requirements.lock",
         "actors",

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClientSession
-from pymongo import UpdateOne
 
 from storage.mongo.client import Client, Database
 from storage.tally import Tally
@@ -44,18 +43,16 @@ async def advance(
         if moved.matched_count != 1:
             raise CheckpointMoved(f"the checkpoint of {RELAY!r} is no longer at {after}")
         if tallies:
-            await database.counters.bulk_write(
-                [
-                    UpdateOne(
-                        {"_id": tally.question},
-                        {"$inc": {"answered": tally.answered, "correct": tally.correct}},
-                        upsert=True,
-                    )
-                    for tally in tallies
-                ],
-                ordered=False,
-                session=session,
-            )
+            # The plain command: one object for each update, as pymongo's bulk_write makes, takes ten times as long.
+            updates = [
+                {
+                    "q": {"_id": tally.question},
+                    "u": {"$inc": {"answered": tally.answered, "correct": tally.correct}},
+                    "upsert": True,
+                }
+                for tally in tallies
+            ]
+            await database.command("update", "counters", updates=updates, ordered=False, session=session)
 
     async with await client.start_session() as session:
         await session.with_transaction(step)
