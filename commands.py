@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
+import os
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from rich.progress import (
 )
 
 import checks
+from actors import exports
 from actors.accounts import CACHE_SECONDS, add_user
 from actors.bank import Bank
 from actors.bank_desk import BankDesk
@@ -72,6 +74,8 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
                 return await _add_user(options, settings)
             case "user", "role":
                 return await _change_role(options, settings)
+            case "export", _:
+                return await _export(options, settings)
             case "migrate", _:
                 return await _migrate(settings)
             case "check", _:
@@ -122,7 +126,7 @@ async def _import(options: argparse.Namespace, settings: Settings) -> int:
             with _working(f"importing {options.file.name}"):
                 report = await desk.import_bank(message)
         except m.Invalid as refusal:
-            report = m.BankReport.model_validate(refusal.details)
+            report = m.BankReport.model_validate({**refusal.details, "errors": refusal.errors})
             _say_report(options.file, report, "")
             partly = report.valid and not options.partial
             mend = ", or import the good questions with --partial" if partly else ""
@@ -221,6 +225,33 @@ async def _change_role(options: argparse.Namespace, settings: Settings) -> int:
     return DONE
 
 
+# --- Spreadsheets -------------------------------------------------------------------------------------------
+
+
+async def _export(options: argparse.Namespace, settings: Settings) -> int:
+    file: Path = options.file
+    _refuse_useless(file)  # before the databases are started for nothing
+    async with _connected(settings) as connected:
+        sources = connected.postgres, connected.database
+        with _working(f"writing {file.name}", await exports.expected(options.kind, *sources)) as advance:
+            try:
+                rows = await exports.export(options.kind, file, options.language, *sources, advance)
+            except OSError as error:
+                raise Failed(f"{file}: {error.strerror or error}") from None
+    _say(f"{file}: {_many(rows, 'row')}")
+    return DONE
+
+
+def _refuse_useless(file: Path) -> None:
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise Failed(f"{file}: there is no folder {folder}")
+    if file.is_dir():
+        raise Failed(f"{file}: is a folder")
+    if not os.access(folder, os.W_OK):
+        raise Failed(f"{file}: nothing may be written to {folder}")
+
+
 # --- The databases ------------------------------------------------------------------------------------------
 
 
@@ -269,21 +300,24 @@ async def _connected(settings: Settings) -> AsyncIterator[Connections]:
 
 
 @contextmanager
-def _working(what: str) -> Iterator[Progress]:
-    """A line on the terminal that shows that work goes on; nothing where stderr is no terminal."""
+def _working(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """A line on the terminal that shows how work goes on; nothing where stderr is no terminal.
+
+    Yields what is to be told how much was done since the last time, out of `total`.
+    """
     progress = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        *([] if total is None else [MofNCompleteColumn()]),
         TimeElapsedColumn(),
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
         transient=True,
     )
     with progress:
-        progress.add_task(what, total=None)
-        yield progress
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.advance(task, done)
 
 
 def _many(count: int, what: str) -> str:

@@ -1,0 +1,176 @@
+"""The spreadsheets that leave the house: their columns, in both languages, and where their rows come from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from asyncpg import Record
+
+from protocols.messages import Language
+from storage import spreadsheets
+from storage.mongo import exports as from_mongo
+from storage.mongo.client import Database
+from storage.postgres import exports as from_postgres
+from storage.postgres.pool import Pool
+from storage.spreadsheets import Cell, Column
+
+KindOfExport: TypeAlias = Literal["users", "results", "questions"]
+
+
+@dataclass(frozen=True)
+class _Column:
+    name: str
+    ru: str
+    en: str
+    kind: Literal["text", "integer", "number", "share", "moment", "flag"]
+    width: int = 12
+
+    def in_language(self, language: Language) -> Column:
+        return Column(self.ru if language == "ru" else self.en, self.kind, self.width)
+
+
+_USERS = (
+    _Column("id", "Номер", "Number", "integer"),
+    _Column("login", "Логин", "Login", "text", 20),
+    _Column("name", "Имя", "Name", "text", 30),
+    _Column("role", "Роль", "Role", "text"),
+    _Column("language", "Язык", "Language", "text"),
+    _Column("grade", "Класс", "Grade", "integer"),
+    _Column("notifications", "Рассылки", "Notifications", "flag"),
+    _Column("blocked", "Заблокирован", "Blocked", "flag"),
+    _Column("telegram", "Telegram", "Telegram", "flag"),
+    _Column("registered_at", "Зарегистрирован (UTC)", "Registered (UTC)", "moment", 20),
+    _Column("last_seen_at", "Был здесь (UTC)", "Last seen (UTC)", "moment", 20),
+    _Column("answered", "Ответов", "Answered", "integer"),
+    _Column("correct", "Верных", "Correct", "integer"),
+    _Column("score", "Баллы", "Score", "number"),
+    _Column("seconds", "Время, с", "Time, s", "number"),
+)
+_RESULTS = (
+    _Column("id", "Тренировка", "Training", "text"),
+    _Column("user_id", "Номер ученика", "User number", "integer"),
+    _Column("login", "Логин", "Login", "text", 20),
+    _Column("name", "Имя", "Name", "text", 30),
+    _Column("grade", "Класс", "Grade", "integer"),
+    _Column("subject", "Предмет", "Subject", "text", 16),
+    _Column("mode", "Режим", "Mode", "text"),
+    _Column("size", "Вопросов", "Questions", "integer"),
+    _Column("started_at", "Начата (UTC)", "Started (UTC)", "moment", 20),
+    _Column("finished_at", "Закончена (UTC)", "Finished (UTC)", "moment", 20),
+    _Column("answered", "Ответов", "Answered", "integer"),
+    _Column("correct", "Верных", "Correct", "integer"),
+    _Column("score", "Баллы", "Score", "number"),
+    _Column("share", "Доля", "Share", "share"),
+    _Column("seconds", "Время, с", "Time, s", "number"),
+)
+_QUESTIONS = (
+    _Column("subject", "Предмет", "Subject", "text", 16),
+    _Column("id", "Вопрос", "Question", "text", 20),
+    _Column("topic", "Тема", "Topic", "text", 20),
+    _Column("kind", "Вид", "Kind", "text"),
+    _Column("difficulty", "Сложность", "Difficulty", "integer"),
+    _Column("text", "Текст", "Text", "text", 60),
+    _Column("choices", "Варианты", "Choices", "text", 40),
+    _Column("key", "Ответ", "Key", "text", 24),
+    _Column("explanation", "Пояснение", "Explanation", "text", 40),
+    _Column("source", "Источник", "Source", "text", 20),
+    _Column("tags", "Метки", "Tags", "text", 20),
+    _Column("archived", "В архиве", "Archived", "flag"),
+    _Column("updated_at", "Изменён (UTC)", "Changed (UTC)", "moment", 20),
+    _Column("answered", "Ответов", "Answered", "integer"),
+    _Column("correct", "Верных", "Correct", "integer"),
+    _Column("share", "Доля верных", "Share of correct", "share"),
+)
+_COLUMNS: dict[KindOfExport, Sequence[_Column]] = {
+    "users": _USERS,
+    "results": _RESULTS,
+    "questions": _QUESTIONS,
+}
+_SHEETS: dict[KindOfExport, dict[Language, str]] = {
+    "users": {"ru": "Пользователи", "en": "Users"},
+    "results": {"ru": "Результаты", "en": "Results"},
+    "questions": {"ru": "Вопросы", "en": "Questions"},
+}
+
+
+async def export(
+    kind: KindOfExport,
+    file: Path,
+    language: Language,
+    pool: Pool,
+    database: Database,
+    advanced: Callable[[int], None] = lambda rows: None,
+) -> int:
+    """Write the spreadsheet; returns the number of rows. Raises OSError; then nothing of it is left."""
+    columns = _COLUMNS[kind]
+    match kind:
+        case "users":
+            rows = _of_records(from_postgres.users(pool), columns)
+        case "results":
+            rows = _of_records(from_postgres.results(pool), columns)
+        case "questions":
+            rows = _of_questions(database)
+    headings = [column.in_language(language) for column in columns]
+    return await spreadsheets.write(file, _SHEETS[kind][language], headings, rows, advanced)
+
+
+async def expected(kind: KindOfExport, pool: Pool, database: Database) -> int:
+    """About how many rows there will be."""
+    match kind:
+        case "users":
+            return await from_postgres.count(pool, "users")
+        case "results":
+            return await from_postgres.count(pool, "trainings")
+        case "questions":
+            return await from_mongo.count(database)
+
+
+async def _of_records(
+    records: AsyncGenerator[Record, None], columns: Sequence[_Column]
+) -> AsyncGenerator[Sequence[Cell], None]:
+    async with aclosing(records):
+        async for record in records:
+            yield [record[column.name] for column in columns]
+
+
+async def _of_questions(database: Database) -> AsyncGenerator[Sequence[Cell], None]:
+    async for kept, (answered, correct) in from_mongo.questions(database):
+        question = kept.content
+        yield [
+            kept.subject,
+            kept.id,
+            question["topic"],
+            question["kind"],
+            question["difficulty"],
+            question["text"],
+            _choices(question),
+            _key(question["key"]),
+            question.get("explanation"),
+            question.get("source"),
+            ", ".join(question.get("tags", ())),
+            kept.archived,
+            kept.updated_at,
+            answered,
+            correct,
+            correct / answered if answered else None,
+        ]
+
+
+def _choices(question: dict[str, Any]) -> str:
+    """Each option on its line; of a matching question the left ones, then the right ones."""
+    sides = [question[name] for name in ("options", "left", "right") if name in question]
+    return "\n\n".join("\n".join(f"{choice['id']}: {choice['text']}" for choice in side) for side in sides)
+
+
+def _key(key: Any) -> str:
+    """A key as in a bank file (whose form depends on the kind of question), on one line."""
+    match key:
+        case dict():
+            return "; ".join(f"{name}: {_key(value)}" for name, value in key.items())
+        case list():
+            return ", ".join(_key(value) for value in key)
+    return str(key)
