@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from math import fsum
-from typing import TypeVar
+from typing import Final
 
 from pydantic import JsonValue
 
@@ -44,7 +43,6 @@ from protocols.messages import (
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _64 = (1 << 64) - 1
 
-Item = TypeVar("Item")
 
 
 def reply(state: SessionState, command: SessionCommand, context: Context) -> Message:
@@ -175,17 +173,39 @@ def shown_now(training: TrainingState, bank: Bank) -> ShownQuestion | None:
 
 def shown(question: AnyQuestion, number: int, subject: str, seed: int) -> ShownQuestion:
     """A question without its key, its choices in the order that belongs to this training's seed."""
+    choices: Sequence[Choice] = ()
+    if question.kind == "match":
+        choices = question.right
+    elif question.kind != "text" and question.kind != "number":
+        choices = question.options
+    order = order_of(len(choices), seed, number)
+    key = (id(question), order)
+    known = _shown.get(key)
+    # An id may be used again when the question has gone.
+    if known is not None and known[0] is question:
+        return known[1]
+    view = _show(question, subject, [choices[place] for place in order])
+    if len(_shown) >= MOST_SHOWN:
+        _shown.clear()
+    _shown[key] = (question, view)
+    return view
+
+
+# Of the many trainings that show a question, those that show its choices in the same order share what they show.
+_shown: dict[tuple[int, tuple[int, ...]], tuple[AnyQuestion, ShownQuestion]] = {}
+MOST_SHOWN: Final = 20_000
+
+
+def _show(question: AnyQuestion, subject: str, mixed: list[Choice]) -> ShownQuestion:
     options = left = right = None
-    if question.kind == "single" or question.kind == "multiple":
-        options = _choices(shuffled(question.options, seed, number))
-    elif question.kind == "order":
-        mixed = shuffled(question.options, seed, number)
-        if all(choice.id == name for choice, name in zip(mixed, question.key, strict=True)):
+    if question.kind == "match":
+        left, right = _choices(question.left), _choices(mixed)
+    elif mixed:
+        if question.kind == "order" and all(
+            choice.id == name for choice, name in zip(mixed, question.key, strict=True)
+        ):
             mixed = mixed[1:] + mixed[:1]  # what is asked for must not stand there by chance
         options = _choices(mixed)
-    elif question.kind == "match":
-        left = _choices(question.left)
-        right = _choices(shuffled(question.right, seed, number))
     return ShownQuestion(
         id=question.id,
         subject=subject,
@@ -201,23 +221,18 @@ def shown(question: AnyQuestion, number: int, subject: str, seed: int) -> ShownQ
 
 
 def _choices(choices: Iterable[Choice]) -> tuple[ShownChoice, ...]:
-    return tuple([_choice(choice.id, choice.text, choice.image) for choice in choices])
+    return tuple([ShownChoice(id=choice.id, text=choice.text, image=choice.image) for choice in choices])
 
 
-@lru_cache(maxsize=16_384)
-def _choice(id: str, text: str, image: str | None) -> ShownChoice:
-    return ShownChoice(id=id, text=text, image=image)
-
-
-def shuffled(items: Sequence[Item], seed: int, number: int) -> list[Item]:
-    """The items in an order that depends on seed and number only (Fisher and Yates' shuffle)."""
-    mixed = list(items)
+def order_of(count: int, seed: int, number: int) -> tuple[int, ...]:
+    """An order of `count` things that depends on seed and number only (Fisher and Yates' shuffle)."""
+    mixed = list(range(count))
     # 128 bits hold the 26! orders of the longest list many times over.
     bits = _mixed_bits(seed << 32 ^ number) << 64 | _mixed_bits(~(seed << 32 ^ number))
-    for last in range(len(mixed) - 1, 0, -1):
+    for last in range(count - 1, 0, -1):
         bits, other = divmod(bits, last + 1)
         mixed[last], mixed[other] = mixed[other], mixed[last]
-    return mixed
+    return tuple(mixed)
 
 
 def _mixed_bits(value: int) -> int:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.training.state import Answer
-from actors.training.views import key_of, moment, shown, shuffled, summary
+from actors.training.views import key_of, moment, order_of, shown, summary
 from protocols.messages import KINDS, Kind, NumberQuestion, OrderQuestion, TextQuestion
 from tests.training.samples import LETTERS, question_of, sample_bank
 from tests.training.session import Session
@@ -51,13 +51,20 @@ def test_options_differ_between_trainings_and_questions() -> None:
     assert len({order(number, 1) for number in range(500)}) == 24
 
 
-@given(st.lists(st.integers(), max_size=26), st.integers(0, 2**32 - 1), st.integers(1, 2**32 - 1))
-def test_a_shuffle_loses_nothing(items: list[int], seed: int, number: int) -> None:
-    assert Counter(shuffled(items, seed, number)) == Counter(items)
+@given(st.integers(0, 26), st.integers(0, 2**32 - 1), st.integers(1, 2**32 - 1))
+def test_an_order_loses_nothing(count: int, seed: int, number: int) -> None:
+    assert sorted(order_of(count, seed, number)) == list(range(count))
+
+
+def test_a_changed_question_is_shown_as_it_is_now() -> None:
+    before = question_of("single")
+    after = before.model_copy(update={"text": "Changed"})
+    assert shown(before, 1, "sample", 1).text != "Changed"
+    assert shown(after, 1, "sample", 1).text == "Changed"
 
 
 def test_every_option_stands_everywhere_equally_often() -> None:
-    counts = Counter(place for seed in range(4000) for place in enumerate(shuffled("abcd", seed, 77)))
+    counts = Counter(place for seed in range(4000) for place in enumerate(order_of(4, seed, 77)))
     # 1000 expected, with a standard deviation of 27.4: six of them either way.
     assert len(counts) == 16
     assert all(836 < count < 1164 for count in counts.values())
