@@ -18,7 +18,7 @@ SECRET_NAMES = ("password", "passwd", "token", "api_hash", "authorization", "coo
 # user:password@ of a URL, and a bot's token as Telegram gives it, wherever they come from.
 _IN_TEXT = re.compile(r"(?<=://)([^\s/:@]*):[^\s/]+@|\b(\d{6,}):[\w-]{30,}")
 # Libraries that tell at `info` what only their authors want to know.
-QUIET = ("pykka", "asyncio", "aiohttp.access", "pymongo", "alembic", "matplotlib", "clickhouse_driver")
+QUIET = ("pykka", "asyncio", "aiohttp.access", "pymongo", "alembic", "matplotlib")
 
 
 def configure(settings: Log) -> None:
@@ -47,6 +47,8 @@ def configure(settings: Log) -> None:
     logging.captureWarnings(True)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    # It warns with a traceback of every connection that fails, and raises the same.
+    logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import Coroutine
@@ -28,22 +27,19 @@ KINDS_OF_EXPORT = ("users", "results", "questions")
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="main.py", description=__doc__)
-    root.add_argument(
-        "--config",
-        type=Path,
-        default=configuration.DEFAULT_FILE,
-        metavar="FILE",
-        help="settings, config.toml beside main.py unless given",
-    )
+    _take_config(root, default=configuration.DEFAULT_FILE)
+    anywhere = argparse.ArgumentParser(add_help=False)  # people put it behind the command as well
+    _take_config(anywhere, default=argparse.SUPPRESS)
+    common = [anywhere]
     commands = root.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    commands.add_parser("serve", help="run the service (the default)")
-    commands.add_parser("migrate", help="bring the databases up to this version")
-    commands.add_parser("check", help="check the configuration and every connection")
+    commands.add_parser("serve", parents=common, help="run the service (the default)")
+    commands.add_parser("migrate", parents=common, help="bring the databases up to this version")
+    commands.add_parser("check", parents=common, help="check the configuration and every connection")
     bank = commands.add_parser("bank", help="question banks").add_subparsers(
         dest="action", metavar="ACTION", required=True
     )
     for action, what in (("validate", "tell what importing a file would do"), ("import", "import a file")):
-        command = bank.add_parser(action, help=what)
+        command = bank.add_parser(action, parents=common, help=what)
         command.add_argument("file", type=Path, metavar="FILE")
         command.add_argument("--subject", type=_slug, metavar="SLUG", help="where the file names none")
         command.add_argument("--format", choices=get_args(BankFormat), help="else found by content")
@@ -52,19 +48,26 @@ def parser() -> argparse.ArgumentParser:
     user = commands.add_parser("user", help="accounts").add_subparsers(
         dest="action", metavar="ACTION", required=True
     )
-    add = user.add_parser("add", help="open an account; its password is printed, unless it is given")
+    add = user.add_parser(
+        "add", parents=common, help="open an account; its password is printed, unless it is given"
+    )
     add.add_argument("login", metavar="LOGIN")
     add.add_argument("--role", choices=ROLES, default="student")
     add.add_argument("--name", help="as others see it; the login unless given")
     add.add_argument("--password-stdin", action="store_true", help="read the password from stdin")
-    role = user.add_parser("role", help="change the role of an account")
+    role = user.add_parser("role", parents=common, help="change the role of an account")
     role.add_argument("login", metavar="LOGIN")
     role.add_argument("role", metavar="ROLE", choices=ROLES, help=", ".join(ROLES))
-    export = commands.add_parser("export", help="write a spreadsheet")
+    export = commands.add_parser("export", parents=common, help="write a spreadsheet")
     export.add_argument("kind", metavar="KIND", choices=KINDS_OF_EXPORT, help=", ".join(KINDS_OF_EXPORT))
     export.add_argument("file", type=_workbook, metavar="FILE", help="the .xlsx file to write")
     export.add_argument("--language", choices=get_args(Language), default="ru", help="of the headings")
     return root
+
+
+def _take_config(parser: argparse.ArgumentParser, default: Path | str) -> None:
+    about = "settings, config.toml beside main.py unless given"
+    parser.add_argument("--config", type=Path, default=default, metavar="FILE", help=about)
 
 
 def _workbook(text: str) -> Path:
@@ -106,17 +109,6 @@ def main(arguments: list[str] | None = None) -> int:
         return FAILED
 
 
-def _spare_the_living() -> None:
-    """Let the garbage collector look at young objects only, and seldom.
-
-    Sessions live long and are many: to search them for cycles takes a second for each million and frees nothing.
-    What is dropped without a cycle, nearly everything, is freed at once in any case.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 1_000)
-
-
 async def _serve(settings: Settings) -> int:
     from service import EXPECTED_FAILURES, running
 
@@ -125,9 +117,8 @@ async def _serve(settings: Settings) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with running(settings) as address:
-            _spare_the_living()
-            sys.stdout.write(f"\nAPO is ready: {address}\nStop it with Ctrl-C.\n\n")
+        async with running(settings) as service:
+            sys.stdout.write(f"\nAPO is ready: {service.address}\nStop it with Ctrl-C.\n\n")
             sys.stdout.flush()
             await stop.wait()
     except EXPECTED_FAILURES as error:

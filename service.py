@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -158,8 +160,8 @@ async def connections(settings: Settings, *, own_folder: bool) -> AsyncIterator[
 
 def trouble(section: str, server: Server, error: Exception) -> str:
     """What is wrong with a database, in a sentence that names where it is, but not its password."""
-    # pymongo tells its whole topology after that.
-    why = str(error).split(", Timeout: ")[0] or type(error).__name__
+    # pymongo goes on with its timeouts and its whole topology.
+    why = re.split(r" \(configured timeouts|, Timeout: ", str(error))[0] or type(error).__name__
     where = f" at {server.place}" if server.place else ""
     mend = f"see that it runs, and that [{section}] url is right" if server.place else "look at its log"
     return f"{section}{where} cannot be used: {why}; {mend}"
@@ -186,9 +188,17 @@ async def _patiently(engine: str, work: Callable[[], Awaitable[None]], seconds: 
             await asyncio.sleep(1.0)
 
 
+@dataclass(frozen=True)
+class Running:
+    """The service while it runs."""
+
+    address: str
+    supervisor: ActorRef[Supervisor]
+
+
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[str]:
-    """The whole service; yields the address at which it answers. Leaving finishes what was accepted."""
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """The whole service. Leaving finishes what was accepted."""
     async with AsyncExitStack() as stack:
         connected = await stack.enter_async_context(connections(settings, own_folder=True))
         pg, database = connected.postgres, connected.database
@@ -291,7 +301,8 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             log.warning("this version has no Telegram bot yet: [telegram] bot_token is set, but not used")
         else:
             log.info("the Telegram bot is off: [telegram] bot_token is empty")
-        yield f"http://{host}:{port}"
+        _spare_the_living()
+        yield Running(f"http://{host}:{port}", supervisor)
         log.info("stopping: what was accepted is being finished")
 
 
@@ -341,6 +352,17 @@ def handlers(
         m.ChangeQuestion: desk.change_question,
         m.ArchiveQuestion: desk.archive_question,
     }
+
+
+def _spare_the_living() -> None:
+    """Let the garbage collector look at young objects only, and seldom.
+
+    Sessions live long and are many: to search them for cycles takes a second for each million and frees nothing.
+    What is dropped without a cycle, nearly everything, is freed at once in any case.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 1_000)
 
 
 async def import_demo(desk: BankDesk) -> None:

@@ -64,7 +64,7 @@ _RESULTS = (
     _Column("answered", "Ответов", "Answered", "integer"),
     _Column("correct", "Верных", "Correct", "integer"),
     _Column("score", "Баллы", "Score", "number"),
-    _Column("share", "Доля", "Share", "share"),
+    _Column("share", "Доля баллов", "Share of the score", "share"),
     _Column("seconds", "Время, с", "Time, s", "number"),
 )
 _QUESTIONS = (
