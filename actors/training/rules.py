@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Protocol
 
+from pydantic import JsonValue
+
 from actors.training.grading import canonical, grade, verdict_of
 from actors.training.selection import History, Numbers, SubjectIndex, contains, draw, without_each
 from actors.training.state import (
@@ -37,7 +39,6 @@ from protocols.messages import (
     Conflict,
     EraseSession,
     FavoriteSet,
-    FieldError,
     FinishTraining,
     GiveAnswer,
     Invalid,
@@ -167,7 +168,7 @@ def _start(state: SessionState, command: StartTraining, context: Context) -> tup
     if subject is None:
         raise NotFound(f"there is no subject {command.subject!r}")
     index = context.bank.index(command.subject)
-    _check_topics(command, {topic.slug for topic in subject.topics}.union(index.topics))
+    _check_topics(command, index, state.history, {topic.slug for topic in subject.topics}.union(index.topics))
 
     events: tuple[AnyEvent, ...] = ()
     if state.training is not None and state.training.open:
@@ -190,16 +191,18 @@ def _start(state: SessionState, command: StartTraining, context: Context) -> tup
     return (*events, started)
 
 
-def _check_topics(command: StartTraining, known: set[str]) -> None:
-    errors = tuple(
-        FieldError(
-            path=f"filters.topics.{place}", message=f"the subject {command.subject!r} has no topic {topic!r}"
+def _check_topics(command: StartTraining, index: SubjectIndex, history: History, known: set[str]) -> None:
+    wrong = {
+        f"filters.topics.{place}": (
+            f"{command.subject!r} has no topic {topic!r}; its topics are {', '.join(sorted(known))}"
         )
         for place, topic in enumerate(command.filters.topics or ())
         if topic not in known
-    )
-    if errors:
-        raise Invalid(f"{errors[0].message}; its topics are {', '.join(sorted(known))}", errors)
+    }
+    if wrong:
+        without: dict[str, JsonValue] = dict(without_each(index, command.filters, history))
+        errors: list[JsonValue] = [{"path": path, "message": message} for path, message in wrong.items()]
+        raise Conflict(next(iter(wrong.values())), without=without, errors=errors)
 
 
 def _nothing_matches(command: StartTraining, index: SubjectIndex, history: History) -> Conflict:

@@ -9,7 +9,8 @@ from pydantic import BaseModel, StringConstraints, create_model
 
 from protocols.messages import FieldError, Message
 
-Cursor = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[!-~]*$")]
+# All lists are in the order of a number; its form is told, so that the document says what is a cursor.
+Cursor = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}$")]
 Search = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 
 # At most as long as the longest 64-bit number: int() of more digits costs time and fits no field.

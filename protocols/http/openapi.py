@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema, models_json_schema
 
 from protocols.http.problems import MEDIA_TYPE, TITLES
 from protocols.http.routes import BASE, ROUTES, Route
-from protocols.messages import BankFormat, File, Message, Slug
+from protocols.messages import AnyQuestion, BankFormat, File, Message, Slug
 
 # `Any`: parts of a JSON document that goes out as it is.
 Json = dict[str, Any]
@@ -73,7 +73,7 @@ def document() -> Json:
     _sharpen(schemas)
     paths: Json = {}
     for route, body in zip(ROUTES, bodies, strict=True):
-        schema = {"type": "object"} if body is None else refs[body, "validation"]
+        schema = _members_of_a_question() if body is None else refs[body, "validation"]
         if body is not None:
             schemas[body.__name__].update(route.body_rule)
         paths.setdefault(BASE + route.path, {})[route.method.lower()] = _operation(route, schema, refs)
@@ -117,6 +117,16 @@ def _sharpen(schema: object) -> None:
     if isinstance(schema, list):
         for part in schema:
             _sharpen(part)
+
+
+def _members_of_a_question() -> Json:
+    """The body that changes a question; which values fit depends on the question, and on its subject."""
+    names = {name for kind in get_args(AnyQuestion) for name in kind.model_fields}
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(sorted(names), True),
+        "additionalProperties": False,
+    }
 
 
 def _operation(route: Route, body: Json, refs: Refs) -> Json:

@@ -50,9 +50,13 @@ def test_an_unknown_subject_is_not_found(session: Session) -> None:
 
 
 def test_an_unknown_topic_is_refused_with_the_known_ones(session: Session) -> None:
-    with pytest.raises(Invalid, match="topic-0, topic-1, topic-2") as refused:
-        session.start(filters={"topics": ["topic-1", "phlogiston"]})
-    assert [error.path for error in refused.value.errors] == ["filters.topics.1"]
+    with pytest.raises(Conflict) as refused:
+        session.start(filters={"topics": ["topic-1", "phlogiston"], "kinds": ["single"]})
+    assert "topic-0, topic-1, topic-2" in refused.value.detail
+    assert refused.value.details == {
+        "without": {"topics": 15, "kinds": 10},
+        "errors": [{"path": "filters.topics.1", "message": refused.value.detail}],
+    }
 
 
 def test_filters_that_nothing_matches_tell_how_many_do_without_each(session: Session) -> None:
