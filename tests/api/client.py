@@ -37,7 +37,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Client:
-    """Paths are below `/api/v1`, unless they begin with the address. `token` is None for a guest."""
+    """Paths are below `/api/v1`, but for `page`. `token` is None for a guest."""
 
     session: aiohttp.ClientSession
     service: Service
@@ -61,9 +61,21 @@ class Client:
         if body is not None:
             data = orjson.dumps(body)
             sent.setdefault("Content-Type", "application/json")
-        url = self.service.url + (path if path.startswith("//") else BASE + path).replace("//", "/", 1)
+        return await self._send(method, self.service.url + BASE + path, data, sent)
+
+    async def page(self, path: str) -> Answer:
+        """What the service shows at a path of its own, outside the API."""
+        return await self._send("GET", self.service.url + path, None, {})
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        data: bytes | aiohttp.FormData | AsyncIterator[bytes] | None,
+        headers: dict[str, str],
+    ) -> Answer:
         async with self.session.request(
-            method, url, data=data, headers=sent, allow_redirects=False
+            method, url, data=data, headers=headers, allow_redirects=False
         ) as response:
             return Answer(response.status, dict(response.headers), await response.read())
 
