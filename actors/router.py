@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import structlog
 from pykka import ActorRef
 
-from actors.accounts import Accounts
+from actors.accounts import Accounts, KnownUser
 from actors.relay import Reach, Relay
 from actors.storage import Tide
 from actors.supervisor import Supervisor, ask_session
@@ -17,17 +17,20 @@ from protocols.messages import (
     ROLES,
     Command,
     Forbidden,
+    ImportBank,
     Message,
     Refusal,
     SessionCommand,
     Unauthenticated,
     Unavailable,
+    ValidateBank,
 )
 from storage import is_transient
 
 log = structlog.get_logger()
 
 FRESH_SECONDS = 2.0
+ANSWER_SECONDS = 12.0  # with the wait for a connection; then it is 503, and not a client that hangs
 
 # Any: each handler takes the one type of message that it stands for in the table, and returns that one's reply.
 Handler: TypeAlias = Callable[[Any], Awaitable[Message]]
@@ -59,7 +62,7 @@ class Router:
         """The reply to a message. Raises a `Refusal`; whatever else is raised is a fault of the service."""
         try:
             if isinstance(message, Command):
-                user = self._accounts.cached_user(message.user) or await self._accounts.known_user(message.user)
+                user = self._accounts.cached_user(message.user) or await self._known(message.user)
                 if user is None or user.blocked:
                     raise Unauthenticated("This account does not exist, or it is blocked.")
                 if message.role != "student" and ROLES.index(user.caller.role) < ROLES.index(message.role):
@@ -67,10 +70,12 @@ class Router:
                 self._accounts.touch(message.user)
                 if isinstance(message, SessionCommand):
                     return await ask_session(self._supervisor, self._tide, message)
-            relay = self._read_by.get(type(message))
-            if relay is not None:
-                await self._catch_up(relay)
-            return await self._handlers[type(message)](message)
+            unhurried = isinstance(message, (ImportBank, ValidateBank))  # a large file takes its time
+            async with asyncio.timeout(None if unhurried else ANSWER_SECONDS):
+                relay = self._read_by.get(type(message))
+                if relay is not None:
+                    await self._catch_up(relay)
+                return await self._handlers[type(message)](message)
         except Refusal:
             raise
         except Exception as error:
@@ -78,6 +83,10 @@ class Router:
                 raise
             log.warning("a database does not answer", asked=type(message).__name__, error=repr(error))
             raise Unavailable("A database does not answer at the moment. Please try again.") from error
+
+    async def _known(self, user: int) -> KnownUser | None:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await self._accounts.known_user(user)
 
     async def _catch_up(self, relay: ActorRef[Relay]) -> None:
         try:

@@ -17,7 +17,7 @@ from actors.storage import Append, Load, SaveSnapshot, StorageActor
 from actors.training import rules, views
 from actors.training.rules import Context
 from actors.training.state import SessionState, UnreadableSnapshot, from_bytes, to_bytes
-from protocols.messages import AnyEvent, JournalEvent, Message, Refusal, SessionCommand
+from protocols.messages import AnyEvent, JournalEvent, Message, Refusal, SessionCommand, Unavailable
 from storage.postgres.journal import History, Record
 
 log = structlog.get_logger()
@@ -49,7 +49,7 @@ class SessionActor(EventLoopActor):
     decided already. If a commit fails, the storage actor stops the session, and a new one begins at what is durable.
     """
 
-    __slots__ = ("_seq", "_snapshot_seq", "_state", "_surroundings")
+    __slots__ = ("_seq", "_snapshot_seq", "_state", "_surroundings", "_unanswered")
 
     registered = False
 
@@ -59,6 +59,7 @@ class SessionActor(EventLoopActor):
         self._state = rules.initial(user)
         self._seq = 0
         self._snapshot_seq = 0
+        self._unanswered = 0  # commands whose replies wait for their commits
 
     @property
     def mailbox_limit(self) -> int:  # type: ignore[override]
@@ -90,6 +91,8 @@ class SessionActor(EventLoopActor):
     def _answer(self, command: SessionCommand) -> None:
         """Decide, remember, and hand events and reply to the storage actor, which replies once they are durable."""
         around = self._surroundings
+        if self._unanswered >= around.mailbox:
+            raise Unavailable("Too many of your requests are waiting. Please try again.")
         context = Context(around.clock(), around.bank, around.random)
         events = rules.expire(self._state, context.now)
         state = reduce(rules.evolve, events, self._state)
@@ -109,11 +112,17 @@ class SessionActor(EventLoopActor):
             Record(command.user, seq + number, event.model_dump_json()) for number, event in enumerate(events, 1)
         )
         # Told before anything is remembered: if the storage actor cannot take it, nothing has happened.
-        around.storage.tell(Append(command.user, records, reply, self.defer_reply(), self._actor_ref))
+        around.storage.tell(
+            Append(command.user, records, reply, self.defer_reply(), self._actor_ref, self._replied)
+        )
+        self._unanswered += 1
         self._state = state
         self._seq = seq + len(records)
         if self._seq - self._snapshot_seq >= EVENTS_BETWEEN_SNAPSHOTS:
             self._save_snapshot()
+
+    def _replied(self) -> None:
+        self._unanswered -= 1
 
     def _passivate(self) -> None:
         if self.actor_inbox.empty():

@@ -25,18 +25,23 @@ from storage.postgres.pool import is_transient
 log = structlog.get_logger()
 
 RECOVER_SECONDS = 3.0  # after a commit that may itself have taken COMMIT_SECONDS, while somebody waits
+LOAD_SECONDS = 10.0  # with the wait for a connection
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Commit a session's events; its reply leaves when they are durable. Without events: when all before are."""
+    """Commit a session's events; its reply leaves when they are durable. Without events: when all before are.
+
+    `replied` is called when the reply, whichever it is, has left.
+    """
 
     user: int
     records: tuple[Record, ...]
     reply: Message | Refusal
     reply_to: EventLoopFuture[Message]
     session: ActorRef[EventLoopActor]
+    replied: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +261,7 @@ class StorageActor(EventLoopActor):
         for append in appends:
             with suppress(queue.Full):  # it was answered before something else went wrong
                 append.reply_to.set_exception((Unavailable, refusal, None))
+                append.replied()
             if append.user not in self._poisoned:
                 self._poisoned.add(append.user)
                 metrics.POISONED.inc()
@@ -290,14 +296,15 @@ class StorageActor(EventLoopActor):
 
     async def _load(self, loadings: list[_Loading]) -> None:
         try:
-            users = [loading.load.user for loading in loadings if not loading.load.whole]
-            histories = await journal.load(self._pool, users) if users else {}
-            found = [
-                await journal.load_events(self._pool, loading.load.user)
-                if loading.load.whole
-                else histories[loading.load.user]
-                for loading in loadings
-            ]
+            async with asyncio.timeout(LOAD_SECONDS):
+                users = [loading.load.user for loading in loadings if not loading.load.whole]
+                histories = await journal.load(self._pool, users) if users else {}
+                found = [
+                    await journal.load_events(self._pool, loading.load.user)
+                    if loading.load.whole
+                    else histories[loading.load.user]
+                    for loading in loadings
+                ]
         except Exception as error:
             if not is_transient(error):
                 log.exception("sessions cannot be loaded", users=len(loadings))
@@ -321,3 +328,4 @@ def _reply(appends: Iterable[Append]) -> None:
             append.reply_to.set_exception((type(append.reply), append.reply, None))
         else:
             append.reply_to.set(append.reply)
+        append.replied()

@@ -1,4 +1,4 @@
-"""A Unix socket before PostgreSQL's that loses a connection at the worst moment: after the work, before the word."""
+"""A Unix socket before PostgreSQL that loses a connection at the worst moment: work done, word not given."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 
 class LosingProxy:
-    """Between a client and PostgreSQL; `lose_next_answer` ends the connection instead of handing an answer on."""
+    """Between a client and PostgreSQL; `lose_next_answer` ends the connection instead of passing one on."""
 
     def __init__(self, postgres_url: str, folder: Path) -> None:
         parts = urlsplit(postgres_url)

@@ -86,6 +86,23 @@ async def test_a_full_mailbox_refuses_at_once_and_harms_nobody(
         assert await gapless(hand) == {1: 1, 2: 1}
 
 
+async def test_too_many_unanswered_commands_of_one_user_are_refused_at_once(
+    url: str, pool: Pool, hand: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    async with house(url, pool) as it:
+        await it.favorite(1, favorite=True)
+        async with hand.transaction():
+            await hand.execute("LOCK TABLE journal IN EXCLUSIVE MODE")  # nothing can be committed
+            flood = [
+                asyncio.create_task(_told(it.favorite(1, favorite=n % 2 == 1))) for n in range(MAILBOX + 50)
+            ]
+            done, _ = await asyncio.wait(flood, timeout=1.0)
+            assert len(done) == 50
+            assert not any(task.result() for task in done)
+        assert sum(await asyncio.gather(*flood)) == MAILBOX
+        assert await _told(it.favorite(1, favorite=True)), "it goes on when they are answered"
+
+
 async def test_a_session_that_failed_often_is_still_only_backed_off(url: str, pool: Pool) -> None:
     async with house(url, pool) as it:
         for _ in range(3_000):

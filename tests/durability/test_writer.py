@@ -1,4 +1,4 @@
-"""The storage actor and the journal on a real PostgreSQL: what is acknowledged is durable, and nothing else."""
+"""Storage actor and journal on a real PostgreSQL: what is acknowledged is durable, and nothing else."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ class Bench:
         self, user: int, seq: int, data: str = "{}", session: ActorRef[EventLoopActor] | None = None
     ) -> EventLoopFuture[Message]:
         reply_to: EventLoopFuture[Message] = EventLoopFuture()
-        self.ref.tell(Append(user, (Record(user, seq, data),), Done(), reply_to, session or _session()))
+        self.ref.tell(
+            Append(user, (Record(user, seq, data),), Done(), reply_to, session or _session(), lambda: None)
+        )
         return reply_to
 
     async def load(self, user: int) -> History:

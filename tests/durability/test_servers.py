@@ -1,0 +1,184 @@
+"""The servers under a service are frozen, killed and stopped under load; the service is never restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from random import Random
+
+import aiohttp
+import psutil
+import pytest
+import pytest_asyncio
+
+from storage.embedded import Endpoints, Engines
+from tests.clickhouse_server import ClickHouseServer
+from tests.durability.audit import read_running
+from tests.durability.campaign import School, caught_up, cut_journal, frozen, report
+from tests.durability.students import LONGEST_ANSWER_SECONDS, Student
+from tests.running import Service
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass
+class Fleet:
+    """The service and the servers that it works on."""
+
+    engines: Engines
+    endpoints: Endpoints
+    clickhouse: ClickHouseServer
+    service: Service
+
+    def school(self, students: int) -> School:
+        return School(lambda: self.service.url, students, seed=students)
+
+    async def prove(self, school: School, least: int) -> None:
+        """Nothing was lost or doubled, and the service has recovered by itself."""
+        await caught_up(self.service.url)
+        endpoints = self.endpoints
+        stored = await read_running(endpoints.postgres_url, endpoints.mongo_url, self.clickhouse.url)
+        verdict = school.verdict(stored)
+        assert not verdict.faults, report(verdict)
+        assert verdict.acknowledged >= least
+
+    async def service_answers(self) -> bool:
+        async with aiohttp.ClientSession() as http, http.get(f"{self.service.url}/readyz") as response:
+            return response.status == 200
+
+    def postmaster(self) -> int:
+        pid = self.engines.pid("postgres")
+        assert pid is not None
+        return pid
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fleet]:
+    folder = tmp_path_factory.mktemp("fleet")
+    clickhouse = ClickHouseServer(folder / "clickhouse")
+    engines = Engines(folder / "servers")
+    endpoints = await engines.start()
+    try:
+        await clickhouse.start()
+        service = Service(
+            folder / "service",
+            {
+                "APO_POSTGRES__URL": endpoints.postgres_url,
+                "APO_MONGO__URL": endpoints.mongo_url,
+                "APO_CLICKHOUSE__URL": clickhouse.url,
+            },
+        )
+        await service.start()
+        try:
+            yield Fleet(engines, endpoints, clickhouse, service)
+        finally:
+            await service.stop()
+    finally:
+        await clickhouse.kill()
+        await engines.stop()
+
+
+async def test_a_journal_connection_cut_many_times_under_load(fleet: Fleet) -> None:
+    school = fleet.school(16)
+    chance = Random(3)
+    async with school.open():
+        for _ in range(40):
+            await asyncio.sleep(chance.random() * 0.15)
+            await cut_journal(fleet.endpoints.postgres_url)
+        await school.until_answers(50)
+    await fleet.prove(school, least=100)
+
+
+async def test_postgresql_killed_under_load(fleet: Fleet) -> None:
+    school = fleet.school(8)
+    async with school.open():
+        await school.until_answers(50)
+        backend = Random(4).choice(psutil.Process(fleet.postmaster()).children())
+        backend.kill()  # the others end, too, and the postmaster recovers
+        await school.until_answers(50)
+        psutil.Process(fleet.postmaster()).kill()
+        await school.until_answers(50)
+    await fleet.prove(school, least=150)
+
+
+async def test_postgresql_stopped_for_seconds_under_load(fleet: Fleet) -> None:
+    school = fleet.school(8)
+    async with school.open():
+        await school.until_answers(50)
+        await fleet.engines.stop_one("postgres")
+        await asyncio.sleep(0.5)  # what was under way has been answered
+        told, refused = school.acknowledged(), school.refused()
+        await asyncio.sleep(2.5)
+        assert school.acknowledged() == told, "nothing is acknowledged that cannot be kept"
+        assert school.refused() > refused
+        await fleet.engines.start_one("postgres")
+        await school.until_answers(50)
+    await fleet.prove(school, least=100)
+
+
+async def test_postgresql_frozen_under_load_and_a_flood(fleet: Fleet) -> None:
+    school = fleet.school(6)
+    memory = psutil.Process(fleet.service.pid).memory_info()
+    async with school.open(), aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+        await school.until_answers(50)
+        flooding = Student(lambda: fleet.service.url, http, 5)
+        await flooding.register(f"flood-{os.getpid()}")
+        await flooding.begin()
+        stranger = Student(lambda: fleet.service.url, http, 6)  # nothing is known of him yet
+        await stranger.register(f"stranger-{os.getpid()}")
+        async with frozen(fleet.postmaster()):
+            strange = [asyncio.create_task(stranger.look_quietly()) for _ in range(50)]
+            flood = [asyncio.create_task(flooding.look_quietly()) for _ in range(500)]
+            done, _ = await asyncio.wait(flood, timeout=5.0)
+            assert len(done) >= 400, "what is beyond the limits is refused without waiting"
+            await asyncio.wait([*flood, *strange], timeout=LONGEST_ANSWER_SECONDS)
+            assert all(task.done() and task.result() == 503 for task in (*flood, *strange))
+        await school.until_answers(50)
+    grown = psutil.Process(fleet.service.pid).memory_info().rss - memory.rss
+    assert grown < 100 * 2**20
+    await fleet.prove(school, least=100)
+
+
+async def test_trainings_go_on_without_mongodb(fleet: Fleet) -> None:
+    school = fleet.school(6)
+    async with school.open():
+        await fleet.engines.stop_one("mongo")
+        await school.until_answers(300)
+        assert school.refused() == 0, "students notice nothing"
+        await fleet.engines.start_one("mongo")
+        await school.until_answers(50)
+        psutil.Process(fleet.engines.pid("mongo")).kill()
+        await school.until_answers(200)
+        assert school.refused() == 0
+    await fleet.prove(school, least=500)
+
+
+async def test_trainings_go_on_without_clickhouse(fleet: Fleet) -> None:
+    school = fleet.school(6)
+    chance = Random(6)
+    async with school.open():
+        for _ in range(3):
+            await school.until_answers(60)
+            await asyncio.sleep(chance.random())
+            await fleet.clickhouse.kill()
+            await school.until_answers(60)
+            await fleet.clickhouse.start()
+        assert school.refused() == 0, "students notice nothing"
+    await fleet.prove(school, least=300)
+
+
+async def test_a_second_service_on_the_same_database_says_so_and_ends(fleet: Fleet) -> None:
+    second = Service(
+        fleet.service.folder.with_name("second"),
+        {
+            "APO_POSTGRES__URL": fleet.endpoints.postgres_url,
+            "APO_MONGO__URL": fleet.endpoints.mongo_url,
+            "APO_CLICKHOUSE__URL": fleet.clickhouse.url,
+        },
+    )
+    with pytest.raises(RuntimeError, match="another service already works on this database"):
+        await second.start()
+    assert await second.wait() == 1
+    assert await fleet.service_answers()
