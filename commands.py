@@ -10,7 +10,7 @@ import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -295,7 +295,9 @@ async def _check(file: Path, settings: Settings) -> int:
 
 @asynccontextmanager
 async def _connected(settings: Settings) -> AsyncIterator[Connections]:
-    async with connections(settings, own_folder=False) as connected:
+    async with AsyncExitStack() as stack:
+        with _working("connecting to the databases"):
+            connected = await stack.enter_async_context(connections(settings, own_folder=False))
         yield connected
 
 

@@ -110,7 +110,9 @@ async def addresses(settings: Settings, *, own_folder: bool) -> AsyncIterator[tu
     mongo_url = settings.mongo.url.get_secret_value()
     async with AsyncExitStack() as stack:
         if not (postgres_url and mongo_url):
-            engines = Engines(settings.storage.path, postgres=not postgres_url, mongo=not mongo_url)
+            engines = Engines(
+                settings.storage.path, postgres=not postgres_url, mongo=not mongo_url, shared=own_folder
+            )
             if own_folder:
                 endpoints = await stack.enter_async_context(engines)
             else:
@@ -128,7 +130,7 @@ async def _attach_or_start(path: Path, engines: Engines, stack: AsyncExitStack) 
             return endpoints
         try:
             return await stack.enter_async_context(engines)
-        except DataFolderBusy:  # whoever has it is just starting or stopping
+        except DataFolderBusy:  # another command has it, or a service that is just starting or stopping
             if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(ATTACH_PAUSE_SECONDS)

@@ -113,12 +113,14 @@ class Engines:
     """The engines of one data folder; an engine that dies is started again.
 
     `async with Engines(path) as endpoints:` starts them (a second or two; longer after a crash) and
-    stops them at the end. The endpoints stay valid until then, across restarts of an engine.
+    stops them at the end. The endpoints stay valid until then, across restarts of an engine. Others may
+    `attach` to them meanwhile, unless they are not `shared`: those of somebody who will soon be gone.
     """
 
-    def __init__(self, path: Path, *, postgres: bool = True, mongo: bool = True) -> None:
+    def __init__(self, path: Path, *, postgres: bool = True, mongo: bool = True, shared: bool = True) -> None:
         self.path = path.absolute()
         self._wanted = (postgres, mongo)
+        self._shared = shared
         self._engines: dict[EngineName, _Engine] = {}
         self._keepers: dict[EngineName, asyncio.Task[None]] = {}
         self._lock: _FolderLock | None = None
@@ -166,12 +168,16 @@ class Engines:
             postgres_url=self._engines["postgres"].url if postgres else "",
             mongo_url=self._engines["mongo"].url if mongo else "",
         )
-        self._lock.publish(endpoints)
+        if self._shared:
+            self._lock.publish(endpoints)
         return endpoints
 
     async def stop(self) -> None:
         """Stop the engines cleanly and let go of the folder. Safe when they are dead or never started."""
         try:
+            if self._lock:
+                with suppress(OSError):  # a full disk must not keep the engines from stopping
+                    self._lock.withdraw()
             outcomes = await asyncio.gather(*map(self.stop_one, self._engines), return_exceptions=True)
             for outcome in outcomes:
                 if isinstance(outcome, BaseException):
@@ -641,6 +647,9 @@ class _FolderLock:
 
     def publish(self, endpoints: Endpoints) -> None:
         self._write({"pid": os.getpid(), **asdict(endpoints)})
+
+    def withdraw(self) -> None:
+        self._write({"pid": os.getpid()})
 
     def release(self) -> None:
         os.ftruncate(self._descriptor, 0)

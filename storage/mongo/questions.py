@@ -27,8 +27,9 @@ from bson.raw_bson import RawBSONDocument
 from gridfs.errors import FileExists, NoFile
 from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorGridFSBucket
 from pymongo import ASCENDING, InsertOne, UpdateOne
+from pymongo.errors import OperationFailure
 
-from protocols.messages import AnyQuestion, File, Kind, ListQuestions, Subject
+from protocols.messages import AnyQuestion, File, Kind, ListQuestions, Subject, TooLarge
 from storage.mongo.client import Client, Database
 
 
@@ -124,7 +125,8 @@ async def store(
 ) -> Difference:
     """Declare the subject and add or update its questions, in one transaction: all of it or nothing.
 
-    Questions that were archived are drawn again, unless `keep_archived`.
+    Questions that were archived are drawn again, unless `keep_archived`. Raises TooLarge where one transaction
+    cannot hold so many.
     """
 
     async def work(session: AsyncIOMotorClientSession) -> Difference:
@@ -167,8 +169,22 @@ async def store(
         return Difference(len(fresh), updated, len(questions) - len(fresh) - updated)
 
     async with await client.start_session() as session:
-        done: Difference = await session.with_transaction(work)
-        return done
+        try:
+            done: Difference = await session.with_transaction(work)
+        except OperationFailure as error:
+            if _cache_is_full(error):
+                raise TooLarge(
+                    f"Nothing was imported: {len(questions)} questions are more than MongoDB's cache takes "
+                    "at once. Split the file."
+                ) from None
+            raise
+        else:
+            return done
+
+
+def _cache_is_full(error: OperationFailure) -> bool:
+    """Whether a transaction failed because it is too large, in one of the ways in which MongoDB says so."""
+    return any(sign in str(error) for sign in ("transaction is too large", "Cache full"))
 
 
 async def archive(client: Client, database: Database, number: int) -> None:

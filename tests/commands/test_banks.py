@@ -161,3 +161,18 @@ def test_a_file_that_is_too_large_is_not_read_to_its_end(house: House, tmp_path:
     done = house.run("bank", "validate", file)
     assert done.status == 1
     assert "larger than 32 MiB" in done.err
+
+
+def test_more_than_one_transaction_takes_is_told_plainly_and_changes_nothing(
+    house: House, tmp_path: Path
+) -> None:
+    question = "  - {{id: q-{}, kind: text, topic: one, difficulty: 1, text: '{}', key: {{accept: [да]}}}}"
+    questions = "\n".join(question.format(number, "x" * 9_000) for number in range(3_500))
+    file = tmp_path / "bank.yaml"
+    file.write_text(
+        f"subject: fat\ntitle: Fat\ntopics: [{{slug: one, title: One}}]\nquestions:\n{questions}\n"
+    )
+    done = house.run("bank", "import", file)
+    assert done.status == 1
+    assert "3500 questions are more than MongoDB's cache takes at once. Split the file." in done.err
+    assert "fat" not in _subjects(house)

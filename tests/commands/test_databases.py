@@ -234,3 +234,21 @@ def test_a_command_that_is_interrupted_ends_its_engines(tmp_path: Path, number: 
     assert (process.returncode, out, err) == (1, b"", b"main.py: interrupted\n")
     assert _engines_on(house.data) == []
     assert house.run("migrate").status == 0
+
+
+def test_commands_at_the_same_time_take_turns(tmp_path: Path) -> None:
+    house = House(tmp_path / "data")
+    commands = [
+        subprocess.Popen(
+            [sys.executable, "main.py", "user", "add", f"admin-{number}"],
+            cwd=ROOT,
+            env=house.variables(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for number in range(2)
+    ]
+    for command in commands:
+        out, err = command.communicate(timeout=90)
+        assert (command.returncode, err) == (0, b"")
+        assert out.startswith(b"added: admin-")
