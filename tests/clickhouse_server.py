@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import socket
 from pathlib import Path
 
 import clickhouse_driver
 import clickhouse_driver.errors
+
+# It tells each refused connection with a stack trace, and until the server is there that is no news.
+logging.getLogger("clickhouse_driver.connection").setLevel(logging.CRITICAL)
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0

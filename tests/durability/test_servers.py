@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from random import Random
 
 import aiohttp
@@ -13,71 +12,18 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from storage.embedded import Endpoints, Engines
-from tests.clickhouse_server import ClickHouseServer
-from tests.durability.audit import read_running
-from tests.durability.campaign import School, caught_up, cut_journal, frozen, report
+from tests.durability.campaign import cut_journal, frozen
+from tests.durability.fleet import Fleet, fleet_in
 from tests.durability.students import LONGEST_ANSWER_SECONDS, Student
 from tests.running import Service
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@dataclass
-class Fleet:
-    """The service and the servers that it works on."""
-
-    engines: Engines
-    endpoints: Endpoints
-    clickhouse: ClickHouseServer
-    service: Service
-
-    def school(self, students: int) -> School:
-        return School(lambda: self.service.url, students, seed=students)
-
-    async def prove(self, school: School, least: int) -> None:
-        """Nothing was lost or doubled, and the service has recovered by itself."""
-        await caught_up(self.service.url)
-        endpoints = self.endpoints
-        stored = await read_running(endpoints.postgres_url, endpoints.mongo_url, self.clickhouse.url)
-        verdict = school.verdict(stored)
-        assert not verdict.faults, report(verdict)
-        assert verdict.acknowledged >= least
-
-    async def service_answers(self) -> bool:
-        async with aiohttp.ClientSession() as http, http.get(f"{self.service.url}/readyz") as response:
-            return response.status == 200
-
-    def postmaster(self) -> int:
-        pid = self.engines.pid("postgres")
-        assert pid is not None
-        return pid
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fleet]:
-    folder = tmp_path_factory.mktemp("fleet")
-    clickhouse = ClickHouseServer(folder / "clickhouse")
-    engines = Engines(folder / "servers")
-    endpoints = await engines.start()
-    try:
-        await clickhouse.start()
-        service = Service(
-            folder / "service",
-            {
-                "APO_POSTGRES__URL": endpoints.postgres_url,
-                "APO_MONGO__URL": endpoints.mongo_url,
-                "APO_CLICKHOUSE__URL": clickhouse.url,
-            },
-        )
-        await service.start()
-        try:
-            yield Fleet(engines, endpoints, clickhouse, service)
-        finally:
-            await service.stop()
-    finally:
-        await clickhouse.kill()
-        await engines.stop()
+    async with fleet_in(tmp_path_factory.mktemp("fleet")) as started:
+        yield started
 
 
 async def test_a_journal_connection_cut_many_times_under_load(fleet: Fleet) -> None:
