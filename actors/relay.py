@@ -87,9 +87,7 @@ class Relay(EventLoopActor):
         self._worker: asyncio.Task[None] | None = None
 
     def on_start(self) -> None:
-        self._worker = asyncio.get_running_loop().create_task(
-            self._work_forever(), name=f"relay {self._destination.name}"
-        )
+        self._worker = self.own(self._work_forever(), f"relay {self._destination.name}")
 
     async def on_stop(self) -> None:  # type: ignore[override]  # may be async here
         if self._worker is not None:
@@ -112,6 +110,7 @@ class Relay(EventLoopActor):
         position: int | None = None
         most = self._destination.most
         failures = 0
+        refusals = 0
         while True:
             try:
                 if position is None:
@@ -125,21 +124,25 @@ class Relay(EventLoopActor):
                 await self._destination.advance(position, upto)
                 position = upto
                 most = min(most * 2, self._destination.most)
-                failures = 0
+                failures = refusals = 0
                 self._arrived(position)
                 if not full:
                     await self._gather()
             except Exception as error:
                 metrics.RELAY_ERRORS.labels(self._destination.name).inc()
                 self._gauge.problem = str(error) or type(error).__name__
-                if not is_transient(error):
+                if is_transient(error):
+                    refusals = 0
+                    if failures == 0:
+                        problem = self._gauge.problem
+                        log.warning("a relay waits", relay=self._destination.name, problem=problem)
+                else:
+                    refusals += 1
                     log.exception("a relay's step failed", relay=self._destination.name, after=position, most=most)
-                    if position is not None and most == 1 and failures >= len(BACKOFF_SECONDS):
-                        await self._park(position, error)
-                        failures = 0
+                    enough = most == 1 and refusals > len(BACKOFF_SECONDS)
+                    if position is not None and enough and await self._park(position, error):
+                        failures = refusals = 0
                     most = max(1, most // 8)
-                elif failures == 0:
-                    log.warning("a relay waits", relay=self._destination.name, problem=self._gauge.problem)
                 # Whether the step was done after all is not guessed: the checkpoint tells.
                 position = None
                 await asyncio.sleep(BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)])
@@ -173,12 +176,18 @@ class Relay(EventLoopActor):
         except TimeoutError:
             return
 
-    async def _park(self, position: int, error: Exception) -> None:
-        upto = await journal.span(self._pool, position, 1)
-        await journal.park(self._pool, self._destination.name, upto, str(error) or type(error).__name__)
-        await self._destination.skip(position, upto)
+    async def _park(self, position: int, error: Exception) -> bool:
+        """Leave one event out for good; False: that failed, too."""
+        try:
+            upto = await journal.span(self._pool, position, 1)
+            await journal.park(self._pool, self._destination.name, upto, str(error) or type(error).__name__)
+            await self._destination.skip(position, upto)
+        except Exception:
+            log.exception("an event could not be parked", relay=self._destination.name, after=position)
+            return False
         metrics.PARKED.labels(self._destination.name).inc()
         log.error("an event was parked", relay=self._destination.name, position=upto, reason=str(error))
+        return True
 
 
 def to_read_models(pool: asyncpg.Pool[asyncpg.Record]) -> Destination:

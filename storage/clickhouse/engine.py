@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,11 @@ Value: TypeAlias = int | float | str
 T = TypeVar("T")
 
 QUERY_SECONDS = 60.0
+
+# What ClickHouse says when the values themselves are wrong. Whatever else it says (no memory, no space,
+# too many parts, shutting down, no such table, …), the same may succeed when somebody has seen to it.
+WRONG_VALUES = frozenset({6, 27, 38, 41, 43, 53, 69, 70, 72, 117, 131, 190, 321})
+_CODE = re.compile(r"Code: (\d+)")
 
 
 class ClickHouseError(Exception):
@@ -92,7 +98,8 @@ class Server:
         try:
             return self._client.execute(sql, data, columnar=columnar)
         except clickhouse_driver.errors.ServerException as error:
-            raise ClickHouseError(f"code {error.code}: {error.message}", transient=False) from error
+            transient = error.code not in WRONG_VALUES
+            raise ClickHouseError(f"code {error.code}: {error.message}", transient=transient) from error
         except (clickhouse_driver.errors.Error, OSError, EOFError) as error:
             raise ClickHouseError(str(error) or type(error).__name__, transient=True) from error
 
@@ -139,7 +146,9 @@ class InProcess:
         try:
             result = self._session.query(sql, output)
         except RuntimeError as error:
-            raise ClickHouseError(str(error), transient=False) from error
+            code = _CODE.search(str(error))
+            transient = code is None or int(code[1]) not in WRONG_VALUES
+            raise ClickHouseError(str(error), transient=transient) from error
         data: bytes = result.bytes() if result is not None and result.size() else b""
         return data
 

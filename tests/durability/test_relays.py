@@ -1,0 +1,141 @@
+"""Relays on a real PostgreSQL, to destinations that fail in every way that a database can."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from actors import relay
+from actors.relay import Destination, Gauge, Nudge, Relay
+from actors.storage import Tide
+from storage.clickhouse.engine import ClickHouseError, connect
+from storage.postgres.pool import Pool
+
+SOON = 20.0
+TOO_LARGE = "SELECT sum(number) FROM numbers(10) SETTINGS max_memory_usage = 1"
+
+
+class Place:
+    """A destination in memory; `refuse` says what is wrong with a step, `skip_fails` how many skips fail."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[int, int]] = []
+        self.skipped: list[int] = []
+        self.position = 0
+        self.refuse: Callable[[int, int], Exception | None] = lambda after, upto: None
+        self.skip_fails = 0
+
+    def destination(self) -> Destination:
+        return Destination("a place", self._checkpoint, self._advance, self._skip, pause=0.01, most=100)
+
+    async def _checkpoint(self) -> int:
+        return self.position
+
+    async def _advance(self, after: int, upto: int) -> None:
+        problem = self.refuse(after, upto)
+        if problem is not None:
+            raise problem
+        self.steps.append((after, upto))
+        self.position = upto
+
+    async def _skip(self, after: int, upto: int) -> None:
+        if self.skip_fails:
+            self.skip_fails -= 1
+            raise ClickHouseError("code 243: not enough space", transient=False)
+        self.skipped.append(upto)
+        self.position = upto
+
+
+@asynccontextmanager
+async def carrying(place: Place, pool: Pool, head: int) -> AsyncIterator[None]:
+    tide = Tide()
+    tide.head = head
+    ref = Relay.start(place.destination(), pool, tide, Gauge("a place"))
+    ref.tell(Nudge())
+    try:
+        yield
+    finally:
+        await ref.stop(block=False)
+
+
+async def arrived(place: Place, position: int) -> None:
+    async with asyncio.timeout(SOON):
+        while place.position < position:
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def head(hand: asyncpg.Connection[asyncpg.Record]) -> int:
+    """The position of the last of ten events."""
+    await hand.execute(
+        "INSERT INTO journal (user_id, seq, data) SELECT 1, n, '{}' FROM generate_series(1, 10) AS n"
+    )
+    position: int = await hand.fetchval("SELECT max(position) FROM journal")
+    return position
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "BACKOFF_SECONDS", (0.01,) * 5)
+
+
+async def test_an_event_that_is_refused_for_good_is_parked_and_the_others_arrive(
+    pool: Pool, head: int, hand: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    place = Place()
+    place.refuse = lambda after, upto: ValueError("refused") if after < head - 3 <= upto else None
+    async with carrying(place, pool, head):
+        await arrived(place, head)
+    assert place.skipped == [head - 3]
+    parked = await hand.fetch("SELECT relay, position, reason FROM parked")
+    assert [tuple(row) for row in parked] == [("a place", head - 3, "refused")]
+
+
+async def test_a_relay_lives_on_when_even_parking_fails(pool: Pool, head: int) -> None:
+    place = Place()
+    place.skip_fails = 3
+    place.refuse = lambda after, upto: ValueError("refused") if after < head - 3 <= upto else None
+    async with carrying(place, pool, head):
+        await arrived(place, head)
+    assert place.skipped == [head - 3]
+
+
+async def test_what_is_only_away_is_waited_for_and_never_parked(
+    pool: Pool, head: int, hand: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    place = Place()
+    away = iter([True] * 30)
+    place.refuse = lambda after, upto: TimeoutError("away") if next(away, False) else None
+    async with carrying(place, pool, head):
+        await arrived(place, head)
+    assert place.skipped == []
+    assert await hand.fetchval("SELECT count(*) FROM parked") == 0
+
+
+async def test_a_long_outage_does_not_shorten_the_patience_with_what_is_refused(
+    pool: Pool, head: int
+) -> None:
+    place = Place()
+    troubles = iter([TimeoutError("away")] * 20 + [ValueError("refused")] * 4)
+    place.refuse = lambda after, upto: next(troubles, None)
+    async with carrying(place, pool, head):
+        await arrived(place, head)
+    assert place.skipped == []
+
+
+@pytest.mark.parametrize("full", [False, True])
+async def test_only_wrong_values_are_refused_for_good_by_the_engine_inside(
+    tmp_path: Path, full: bool
+) -> None:
+    clickhouse = connect("", tmp_path)
+    try:
+        with pytest.raises(ClickHouseError) as raised:
+            await clickhouse.query(TOO_LARGE if full else "SELECT toUInt8('no number')")
+        assert raised.value.transient == full
+    finally:
+        await clickhouse.close()
