@@ -277,11 +277,18 @@ def _skip(state: SessionState, command: SkipQuestion, context: Context) -> tuple
 
 
 def located(training: TrainingState, id: str, bank: Bank) -> tuple[int, int]:
-    """The bank's number of a question and its position in the training. Raises `NotFound`."""
-    number = bank.find(id, training.subject)
-    position = training.position(number)
+    """The bank's number of a question and its position in the training.
+
+    Raises `Conflict` where it is not part of the training: what is not found would be the training itself.
+    """
+    try:
+        number = bank.find(id, training.subject)
+    except NotFound:
+        position = None
+    else:
+        position = training.position(number)
     if position is None:
-        raise NotFound(f"the question {id!r} is not part of this training")
+        raise Conflict(f"the question {id!r} is not part of this training")
     return number, position
 
 

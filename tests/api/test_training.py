@@ -250,12 +250,12 @@ async def test_an_answered_question_cannot_be_skipped(student: Client, walk: Ban
     await student.refused(409, "POST", f"/trainings/{training['id']}/skip", {"question": "single"})
 
 
-async def test_a_question_outside_the_training_is_404(student: Client, walk: Bank) -> None:
+async def test_a_question_that_is_not_part_of_the_training_is_409(student: Client, walk: Bank) -> None:
     training = await begin(student, walk, "single")
-    for question in ("number", "no-such"):
-        body = {"question": question, "response": "b"}
-        await student.refused(404, "POST", f"/trainings/{training['id']}/answers", body)
-        await student.refused(404, "POST", f"/trainings/{training['id']}/skip", {"question": question})
+    path = f"/trainings/{training['id']}"
+    for question in ("number", "no-such", "alg-001"):
+        await student.refused(409, "POST", f"{path}/answers", {"question": question, "response": "b"})
+        await student.refused(409, "POST", f"{path}/skip", {"question": question})
     assert await student.get("/trainings/current") == training
 
 

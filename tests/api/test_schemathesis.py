@@ -1,0 +1,71 @@
+"""The service against its own OpenAPI document: schemathesis sends what fits it, and what does not."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from tests.api.client import BASE, PASSWORD, Client, connect
+from tests.running import Service
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+SIGN_OUT = f"{BASE}/tokens/current"
+EXAMPLES = 12  # for each call, in each phase
+SEED = 2026  # so that a run shows what the run before it showed; any other will do as well
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """A service of its own: what is done to it here is nothing that other tests could bear."""
+    service = Service(tmp_path_factory.mktemp("fuzzed"), {"APO_LOG__FORMAT": "json"})
+    await service.start()
+    async with aiohttp.ClientSession() as session:
+        yield Client(session, service)
+    await service.stop()
+
+
+async def schemathesis(client: Client, folder: Path, *options: str) -> str:
+    """What it says after a run with all checks as this client; it must have found nothing."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)),
+        *("run", f"{client.service.url}{BASE}/openapi.json", "--checks", "all"),
+        *("--header", f"Authorization: Bearer {client.token}", "--max-examples", str(EXAMPLES)),
+        *("--seed", str(SEED)),
+        *options,
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    text = output.decode()
+    assert process.returncode == 0, text
+    return text
+
+
+@pytest.mark.parametrize("role", ["student", "admin"])
+async def test_schemathesis_finds_nothing(fuzzed: Client, tmp_path: Path, role: str) -> None:
+    """In all its phases; but for signing out, which would end the token of all other calls."""
+    await fuzzed.post("/users", {"login": role, "password": PASSWORD, "name": role}, status=201)
+    connection = await connect(fuzzed.service)
+    try:
+        await connection.execute("UPDATE users SET role = $1 WHERE login = $1", role)
+    finally:
+        await connection.close()
+    user = await fuzzed.signed_in(role)
+    said = await schemathesis(user, tmp_path, "--exclude-path", SIGN_OUT)
+    calls = sum(len(methods) for methods in (await fuzzed.get("/openapi.json"))["paths"].values())
+    assert f"Tested: {calls - 1}" in said
+    assert (await user.get("/me"))["role"] == role, "the token was good to the end"
+    assert "request failed" not in fuzzed.service.log
+
+
+async def test_schemathesis_finds_nothing_about_signing_out(fuzzed: Client, tmp_path: Path) -> None:
+    user = await fuzzed.register()
+    await schemathesis(user, tmp_path, "--include-path", SIGN_OUT)
+    await user.refused(401, "GET", "/me")
