@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from storage.clickhouse.engine import ClickHouse
+from storage.clickhouse.engine import ClickHouse, ClickHouseError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -51,7 +51,15 @@ async def migrate(clickhouse: ClickHouse) -> list[str]:
 
 
 async def checkpoint(clickhouse: ClickHouse) -> int:
-    """The position of the journal up to which activity is stored."""
+    """The position of the journal up to which activity is stored.
+
+    Raises ClickHouseError while an insert whose connection was lost may still add to it.
+    """
+    ((running,),) = await clickhouse.query(
+        "SELECT toInt64(count()) FROM system.processes WHERE query LIKE 'INSERT INTO activity %'"
+    )
+    if running:
+        raise ClickHouseError("an insert of a lost connection is still running", transient=True)
     ((position,),) = await clickhouse.query("SELECT toInt64(max(position)) FROM activity")
     return int(position)
 

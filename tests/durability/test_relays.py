@@ -8,13 +8,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import clickhouse_driver
 import pytest
 
 from actors import relay
 from actors.relay import Destination, Gauge, Nudge, Relay
 from actors.storage import Tide
+from storage.clickhouse import activity
 from storage.clickhouse.engine import ClickHouseError, connect
 from storage.postgres.pool import Pool
+from tests.clickhouse_server import ClickHouseServer
 
 SOON = 20.0
 TOO_LARGE = "SELECT sum(number) FROM numbers(10) SETTINGS max_memory_usage = 1"
@@ -139,3 +142,34 @@ async def test_only_wrong_values_are_refused_for_good_by_the_engine_inside(
         assert raised.value.transient == full
     finally:
         await clickhouse.close()
+
+
+async def test_activity_waits_for_an_insert_whose_connection_was_lost(tmp_path: Path) -> None:
+    server = ClickHouseServer(tmp_path)
+    await server.start()
+    clickhouse = connect(server.url, tmp_path)
+    try:
+        await activity.migrate(clickhouse)
+        lost = clickhouse_driver.Client.from_url(server.url)
+
+        def begin() -> None:
+            lost.connection.force_connect()
+            lost.connection.send_query(f"INSERT INTO activity ({', '.join(activity.COLUMNS)}) VALUES")
+            lost.connection.send_external_tables(None)
+            lost.receive_sample_block()  # the server waits for the rows now
+
+        await asyncio.to_thread(begin)
+        with pytest.raises(ClickHouseError) as raised:
+            await activity.checkpoint(clickhouse)
+        assert raised.value.transient
+        await asyncio.to_thread(lost.disconnect)
+        async with asyncio.timeout(SOON):
+            while True:
+                try:
+                    assert await activity.checkpoint(clickhouse) == 0
+                    break
+                except ClickHouseError:
+                    await asyncio.sleep(0.05)
+    finally:
+        await clickhouse.close()
+        await server.kill()
