@@ -6,7 +6,7 @@ import asyncio
 import gc
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -304,6 +304,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         else:
             log.info("the Telegram bot is off: [telegram] bot_token is empty")
         _spare_the_living()
+        # Entered last, so that it is left first: they may die while the service stops.
+        vital = await stack.enter_async_context(_background())
+        vital(_watch([storage, supervisor, *relays.values()]))
         yield Running(f"http://{host}:{port}", supervisor)
         log.info("stopping: what was accepted is being finished")
 
@@ -405,6 +408,15 @@ async def _stop(ref: ActorRef[Any]) -> None:
 
 async def _until_stopped(ref: ActorRef[EventLoopActor]) -> None:
     await ref.stop(block=False)
+
+
+async def _watch(actors: Sequence[ActorRef[Any]]) -> None:
+    """End the service if one of these has died: without them it could only pretend."""
+    while True:
+        await asyncio.sleep(1.0)
+        for ref in actors:
+            if not ref.is_alive():
+                raise RuntimeError(f"{ref} has died; what it logged before says why")
 
 
 async def _flush_seen(accounts: Accounts) -> None:

@@ -606,6 +606,23 @@ class EventLoopActor(Actor):
             raise TypeError("there is no reply to defer: the message was told, or its handler is async")
         return reply
 
+    def own(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run a coroutine beside the messages, on the actor's loop; cancel it in `on_stop()`.
+
+        If it raises, the actor fails as if a handler had: it is logged, the actor stops, `on_failure()` is called.
+        """
+        task = self._host.loop.create_task(work, name=name)
+        self._host.tasks.add(task)
+        task.add_done_callback(self._disown)
+        return task
+
+    def _disown(self, task: asyncio.Task[None]) -> None:
+        self._host.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            failure = type(error), error, error.__traceback__
+            self._handle_failure(*failure)
+            self.on_failure(*failure)
+
     def on_start(self) -> Any:
         """Run code before the first message; see [`pykka.Actor.on_start()`][]. May be `async`."""
 

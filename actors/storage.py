@@ -25,6 +25,7 @@ from storage.postgres.pool import is_transient
 log = structlog.get_logger()
 
 RECOVER_SECONDS = 3.0  # after a commit that may itself have taken COMMIT_SECONDS, while somebody waits
+GATHER_SECONDS = 0.002
 LOAD_SECONDS = 10.0  # with the wait for a connection
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -121,7 +122,12 @@ class StorageActor(EventLoopActor):
 
     def on_start(self) -> None:
         self._tide.problem = None
-        self._worker = asyncio.get_running_loop().create_task(self._work_forever(), name="group commit")
+        self._worker = self.own(self._work_forever(), "group commit")
+
+    def on_failure(self, *failure: object) -> None:
+        """Leave nobody waiting."""
+        self._tide.problem = "the storage actor has failed"
+        self._refuse_all_that_is_left()
 
     async def on_stop(self) -> None:  # type: ignore[override]  # may be async here
         """Finish what was accepted, then let go of the journal."""
@@ -133,10 +139,13 @@ class StorageActor(EventLoopActor):
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.gather(self._worker, *self._tasks, return_exceptions=True)
-        left = (*self._group, *self._waiting)
-        self._fail([work for work in left if isinstance(work, Append)], self._tide.problem)
-        self._fail_loads(left)
+        self._refuse_all_that_is_left()
         await self._journal.close()
+
+    def _refuse_all_that_is_left(self) -> None:
+        left = (*self._group, *self._waiting)
+        self._fail([work for work in left if isinstance(work, Append)], self._tide.problem or "it has stopped")
+        self._fail_loads(left)
 
     def on_receive(self, message: object) -> None:
         if isinstance(message, Append):
@@ -165,11 +174,15 @@ class StorageActor(EventLoopActor):
         self._idle.clear()
 
     async def _work_forever(self) -> None:
+        busy = False
         while True:
             if not self._waiting:
                 self._idle.set()
                 self._wake.clear()
                 await self._wake.wait()
+            if busy and len(self._waiting) < self._group_size:
+                # A commit costs about the same for one as for fifty: under load it pays to let some gather.
+                await asyncio.sleep(GATHER_SECONDS)
             size = min(len(self._waiting), self._group_size)
             self._group = [self._waiting.popleft() for _ in range(size)]
             appends = [work for work in self._group if isinstance(work, Append)]
@@ -179,6 +192,7 @@ class StorageActor(EventLoopActor):
                 log.exception("a group could not be committed", appends=len(appends))
                 self._fail(appends, "an internal error")
             group, self._group = self._group, []
+            busy = len(group) > 1
             self._load_and_save(group)
 
     async def _commit(self, appends: list[Append]) -> None:
@@ -285,12 +299,12 @@ class StorageActor(EventLoopActor):
             elif isinstance(work, SaveSnapshot) and work.user not in self._poisoned:
                 snapshots.append(work)
         if loadings:
-            self._own(self._load(loadings))
+            self._begin(self._load(loadings))
         if snapshots:
-            self._own(self._save(snapshots))
+            self._begin(self._save(snapshots))
 
-    def _own(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = self.own(work, "loading and saving")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

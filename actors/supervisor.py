@@ -58,7 +58,7 @@ class Supervisor(EventLoopActor):
         self._sweeper: asyncio.Task[None] | None = None
 
     def on_start(self) -> None:
-        self._sweeper = asyncio.get_running_loop().create_task(self._sweep_forever(), name="passivation")
+        self._sweeper = self.own(self._sweep_forever(), "passivation")
 
     async def on_stop(self) -> None:  # type: ignore[override]  # may be async here
         """Let every session say its last word."""

@@ -98,6 +98,14 @@ async def start_trainings(url: str, users: Iterable[int]) -> None:
             group.create_task(student(session))
 
 
+async def one_answer(url: str, request: Request) -> bytes:
+    """What the service answers, for the bare handler to answer the same."""
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {request.token}"}) as session:
+        async with session.post(url + request.path, data=request.body) as reply:
+            reply.raise_for_status()
+            return await reply.read()
+
+
 async def answers_of(connection: asyncpg.Connection[asyncpg.Record], users: list[int]) -> list[Request]:
     """An answer to every question of the open trainings of these students, as many wrong as right."""
     rows = await connection.fetch(
@@ -212,13 +220,14 @@ async def measure(folder: Path, rounds: int, seconds: int) -> tuple[dict[str, li
                 "INSERT INTO questions (id, content, answered, correct) VALUES ($1, $2, 0, 0)",
                 [(question.id, question.model_dump_json()) for question in bank.questions(BANK)],
             )
-            size = 1_500
             students = seconds * ROUGHLY_PER_SECOND // TRAINING
             for number in track(range(rounds), description="rounds", console=console):
                 console.print(f"round {number + 1}: {students} students start a training")
                 users = await add_students(connection, number * students, students)
                 await start_trainings(service.url, users)
                 requests = await answers_of(connection, users)
+                sample = folder / "answer.json"
+                sample.write_bytes(await one_answer(service.url, requests.pop()))
                 before = await connection.fetchval(
                     "SELECT count(*) FROM journal WHERE data ->> 'type' = 'answered'"
                 )
@@ -246,8 +255,7 @@ async def measure(folder: Path, rounds: int, seconds: int) -> tuple[dict[str, li
                     "SELECT count(*) FROM journal WHERE data ->> 'type' = 'answered'"
                 )
                 lost += max(0, one.requests - one.failed - (after - before))
-                size = int(one.response_bytes) - 250  # of which the head takes about as much
-                async with peer("benchmarks.peers.bare", str(size)) as port:
+                async with peer("benchmarks.peers.bare", str(sample)) as port:
                     await run("bare handler", port, requests)
                 ordinary_requests = await fill_ordinary(
                     ordinary, number * 10**6, seconds * ORDINARY_PER_SECOND // TRAINING

@@ -1,33 +1,40 @@
-"""A bare aiohttp handler: it parses JSON and returns JSON of a given size, and does nothing else.
+"""A bare aiohttp handler: it parses JSON and returns JSON, as aiohttp's documentation shows, and does nothing else.
 
-python -m benchmarks.peers.bare BYTES
+    python -m benchmarks.peers.bare FILE
+
+FILE holds what it returns: an answer of the service, so that both are of the same size.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
+from functools import partial
+from pathlib import Path
 
-import orjson
 import uvloop
 from aiohttp import web
+from pydantic import JsonValue
 
 
-def application(size: int) -> web.Application:
-    """Answers every POST with a JSON object of about `size` bytes, made anew each time."""
+dumps = partial(json.dumps, ensure_ascii=False)
+
+
+def application(reply: JsonValue) -> web.Application:
+    """Parses every answer and returns `reply`, made anew each time."""
     app = web.Application()
 
     async def answer(request: web.Request) -> web.Response:
-        sent = orjson.loads(await request.read())
-        body = orjson.dumps({"question": sent["question"], "filler": "x" * (size - 40)})
-        return web.Response(body=body, content_type="application/json")
+        await request.json()
+        return web.json_response(reply, dumps=dumps)
 
     app.router.add_post("/api/v1/trainings/{training}/answers", answer)
     return app
 
 
 async def main() -> None:
-    runner = web.AppRunner(application(int(sys.argv[1])), access_log=None)
+    runner = web.AppRunner(application(json.loads(Path(sys.argv[1]).read_text())), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     sys.stdout.write(f"listening {runner.addresses[0][1]}\n")

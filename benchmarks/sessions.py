@@ -1,0 +1,226 @@
+"""What a session costs, how many fit, and whether a large bank makes a start slow.
+
+    python -m benchmarks.sessions [--sessions 1000000] [--bank 300000]
+
+The real service in one process with its embedded engines. Students with an open training of ten questions are put
+into the journal; their sessions are brought to life from there, and stay alive. Then answers are given by students
+among the first thousand and among all, by turns. At last trainings are started on a small and on a large bank.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+import asyncpg
+import orjson
+import psutil
+import uvloop
+from pykka import ActorRef
+from rich.console import Console
+from rich.progress import Progress
+
+import logs
+from actors.supervisor import Supervisor
+from benchmarks import bank
+from protocols.messages import GiveAnswer, ShowTraining, StartTraining
+from service import running
+from settings import Log, load
+from storage.embedded import Engines, attach
+from storage.mongo import client as mongo
+from storage.mongo import questions
+
+SMALL = 300
+FEW = 1_000
+AT_A_TIME = 64
+ROUNDS = 9
+ANSWERS = 4_000  # of each side in each round
+STARTS = 400
+STORED_AT_ONCE = 10_000
+
+console = Console(stderr=True)
+
+
+async def fill_bank(folder: Path, large: int, progress: Progress) -> None:
+    """Two subjects: `small`, whose questions have the numbers from 1, and `large`."""
+    async with Engines(folder) as endpoints:
+        client = mongo.connect(endpoints.mongo_url)
+        database = mongo.database(client)
+        await questions.prepare(database)
+        await questions.store(client, database, bank.subject("small"), list(bank.questions(SMALL)))
+        source = bank.questions(large)
+        task = progress.add_task("questions", total=large)
+        while part := list(islice(source, STORED_AT_ONCE)):
+            await questions.store(client, database, bank.subject("large"), part)
+            progress.advance(task, len(part))
+        client.close()
+
+
+async def add_trainings(connection: asyncpg.Connection[asyncpg.Record], count: int) -> None:
+    """For each of the users 1 to `count`, the event that an open training of ten questions began."""
+    started = {
+        "at": time.time_ns() // 1000,
+        "type": "started",
+        "subject": "small",
+        "mode": "practice",
+        "seed": 1,
+        "deadline": None,
+        "platform": "http",
+    }
+    await connection.execute(
+        "INSERT INTO journal (user_id, seq, data) SELECT n, 1, $2::jsonb"
+        " || jsonb_build_object('training', n || '-1', 'questions',"
+        " (SELECT jsonb_agg((n * 7 + place * 11) % $3 + 1) FROM generate_series(0, 9) AS place))"
+        " FROM generate_series(1, $1::bigint) AS n",
+        count,
+        orjson.dumps(started).decode(),
+        SMALL,
+        timeout=3600,
+    )
+
+
+async def ask_all(
+    supervisor: ActorRef[Supervisor], commands: Sequence[GiveAnswer | ShowTraining | StartTraining]
+) -> float:
+    """Ask all of them, AT_A_TIME at a time; returns the seconds that it took."""
+    waiting = iter(commands)
+
+    async def worker() -> None:
+        for command in waiting:
+            await supervisor.ask(command, block=False)
+
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_A_TIME):
+            group.create_task(worker())
+    return time.perf_counter() - began
+
+
+class Students:
+    """Gives out answers of students, each question once."""
+
+    def __init__(self, first: int, last: int, kinds: Sequence[str]) -> None:
+        self._users = list(range(first, last + 1))
+        random.Random(last).shuffle(self._users)
+        self._kinds = kinds
+        self._place = 0
+        self._at = 0
+
+    def answers(self, count: int) -> list[GiveAnswer]:
+        given = []
+        for _ in range(count):
+            if self._at == len(self._users):
+                self._at, self._place = 0, self._place + 1
+            user = self._users[self._at]
+            self._at += 1
+            n = (user * 7 + self._place * 11) % SMALL
+            given.append(
+                GiveAnswer(
+                    user=user, training=f"{user}-1", question=f"q-{n}", response=bank.RIGHT[self._kinds[n]]
+                )
+            )
+        return given
+
+
+async def measure_start(supervisor: ActorRef[Supervisor], subject: str, user: int) -> float:
+    """The median of the milliseconds that it takes to start a training, one after the other."""
+    took = []
+    for number in range(STARTS):
+        began = time.perf_counter()
+        await supervisor.ask(StartTraining(user=user + number, subject=subject), block=False)
+        took.append((time.perf_counter() - began) * 1000)
+    return statistics.median(took)
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sessions", type=int, default=1_000_000)
+    parser.add_argument("--bank", type=int, default=300_000)
+    options = parser.parse_args()
+    logs.configure(Log(level="warning"))
+    folder = Path(tempfile.mkdtemp(prefix="apo-benchmark-"))
+    try:
+        with Progress(console=console) as progress:
+            await measure(folder, options.sessions, options.bank, progress)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+async def measure(folder: Path, sessions: int, large: int, progress: Progress) -> None:
+    out = Console()
+    await fill_bank(folder, large, progress)
+    environment = {"APO_STORAGE__PATH": str(folder), "APO_HTTP__PORT": "0", "APO_BANK__DEMO": "false"}
+    async with running(load(environment=environment | {"APO_SESSIONS__IDLE_MINUTES": "10000"})) as service:
+        ask: Callable[..., Awaitable[float]] = lambda commands: ask_all(service.supervisor, commands)
+        endpoints = attach(folder)
+        assert endpoints is not None
+        connection = await asyncpg.connect(endpoints.postgres_url, command_timeout=3600)
+        await add_trainings(connection, sessions)
+        process = psutil.Process()
+
+        async def bring_to_life(first: int, last: int) -> None:
+            task = progress.add_task(f"sessions {first:,} to {last:,}", total=last - first + 1)
+            for start in range(first, last + 1, 10_000):
+                users = range(start, min(start + 10_000, last + 1))
+                await ask([ShowTraining(user=user) for user in users])
+                progress.advance(task, len(users))
+
+        await bring_to_life(1, FEW)
+        gc.collect()
+        before = process.memory_info().rss
+        await bring_to_life(FEW + 1, sessions)
+        gc.collect()
+        each = (process.memory_info().rss - before) / (sessions - FEW)
+        out.print(
+            f"memory of a session with an open training of ten questions: {each:,.0f} bytes (wanted: at most 2,048)"
+        )
+        out.print(
+            f"sessions alive in this process: {sessions:,}, which has {process.memory_info().rss / 2**20:,.0f} MiB"
+        )
+
+        kinds = [question.kind for question in bank.questions(SMALL)]
+        few, all_of_them = Students(1, FEW, kinds), Students(FEW + 1, sessions, kinds)
+        among_few, among_all = [], []
+        task = progress.add_task("answers", total=ROUNDS)
+        for _ in range(ROUNDS):
+            among_few.append(ANSWERS // 4 / await ask(few.answers(ANSWERS // 4)))
+            among_all.append(ANSWERS / await ask(all_of_them.answers(ANSWERS)))
+            progress.advance(task)
+        ratios = [many / few for many, few in zip(among_all, among_few, strict=True)]
+        out.print(
+            f"durable answers a second, asked of the actors: among {FEW:,} {statistics.median(among_few):,.0f},"
+            f" among {sessions:,} {statistics.median(among_all):,.0f}; ratio {statistics.median(ratios):.2f}"
+            " (wanted: at least 0.9)"
+        )
+
+        user = sessions + 1
+        starts: dict[str, list[float]] = {"small": [], "large": []}
+        for number in range(ROUNDS):
+            for subject, medians in starts.items():
+                medians.append(await measure_start(service.supervisor, subject, user))
+                user += STARTS
+        small, big = (statistics.median(starts[subject]) for subject in ("small", "large"))
+        ratio = statistics.median(b / a for a, b in zip(starts["small"], starts["large"], strict=True))
+        out.print(
+            f"start of a training: {small:.2f} ms on {SMALL} questions, {big:.2f} ms on {large:,}; ratio {ratio:.2f}"
+            " (wanted: at most 1.5)"
+        )
+        await connection.close()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        sys.exit(runner.run(main()))
