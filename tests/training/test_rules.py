@@ -471,7 +471,7 @@ def test_deciding_changes_nothing_by_itself(session: Session) -> None:
     before = session.state
     command = GiveAnswer(user=7, training="7-1", question="nobody", response="a")
     context = Context(session.now, session.bank, session.random)
-    with pytest.raises(NotFound):
+    with pytest.raises(Conflict):
         decide(before, command, context)
     decide(before, SetFavorite(user=7, question=1, favorite=True), context)
     evolve(before, FavoriteSet(at=1, question=1, favorite=True))
