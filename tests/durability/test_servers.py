@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from random import Random
 
 import aiohttp
@@ -15,7 +18,7 @@ import pytest_asyncio
 from tests.durability.campaign import cut_journal, frozen
 from tests.durability.fleet import Fleet, fleet_in
 from tests.durability.students import LONGEST_ANSWER_SECONDS, Student
-from tests.running import Service
+from tests.running import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -115,16 +118,24 @@ async def test_trainings_go_on_without_clickhouse(fleet: Fleet) -> None:
     await fleet.prove(school, least=300)
 
 
-async def test_a_second_service_on_the_same_database_says_so_and_ends(fleet: Fleet) -> None:
-    second = Service(
-        fleet.service.folder.with_name("second"),
-        {
-            "APO_POSTGRES__URL": fleet.endpoints.postgres_url,
-            "APO_MONGO__URL": fleet.endpoints.mongo_url,
-            "APO_CLICKHOUSE__URL": fleet.clickhouse.url,
-        },
+async def test_a_second_service_on_the_same_database_says_so_and_ends(fleet: Fleet, tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "APO_STORAGE__PATH": str(tmp_path),
+        "APO_HTTP__PORT": "0",
+        "APO_POSTGRES__URL": fleet.endpoints.postgres_url,
+        "APO_MONGO__URL": fleet.endpoints.mongo_url,
+        "APO_CLICKHOUSE__URL": fleet.clickhouse.url,
+    }
+    second = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "main.py", "serve"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
-    with pytest.raises(RuntimeError, match="another service already works on this database"):
-        await second.start()
-    assert await second.wait() == 1
+    assert second.returncode == 1
+    assert b"another service already works on this database" in second.stderr + second.stdout
     assert await fleet.service_answers()
