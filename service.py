@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from random import SystemRandom
 from typing import Any, TypeAlias
@@ -32,7 +31,7 @@ from actors.router import Handler, Router
 from actors.runtime import EventLoopActor
 from actors.session import Surroundings
 from actors.storage import StorageActor, Tide
-from actors.supervisor import Supervisor, ask_session
+from actors.supervisor import Sessions, Supervisor, ToSessions
 from protocols import messages as m
 from protocols.http.application import Readiness, build
 from protocols.http.serving import serve as serve_http
@@ -246,16 +245,17 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         )
         stack.push_async_callback(_stop, storage)
         surroundings = Surroundings(storage, bank, clock, SystemRandom(), settings.sessions.mailbox)
-        supervisor = Supervisor.start(surroundings, settings.sessions.idle_minutes * 60)
+        sessions = Sessions()
+        supervisor = Supervisor.start(surroundings, sessions, settings.sessions.idle_minutes * 60)
         stack.push_async_callback(_stop, supervisor)
-        to_session = partial(ask_session, supervisor, tide)
+        to_sessions = ToSessions(supervisor, sessions, tide)
 
         passwords = Passwords()
         stack.callback(passwords.close)
         accounts = Accounts(pg, clock, passwords, bank)
         stack.push_async_callback(accounts.flush_seen)
         background(_flush_seen(accounts))
-        background(_finish_overdue(pg, to_session))
+        background(_finish_overdue(pg, to_sessions.ask))
         drawing = Drawing()
         stack.push_async_callback(drawing.close)
 
@@ -266,9 +266,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         figures = Figures(pg, clock, bank, drawing, language_of)
         router = Router(
             accounts,
-            supervisor,
+            to_sessions,
             tide,
-            handlers(accounts, desk, figures, bank, to_session),
+            handlers(accounts, desk, figures, bank, to_sessions.ask),
             {
                 m.ListTrainings: to_read_models,
                 m.ShowTrainingById: to_read_models,

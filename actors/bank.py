@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cachetools import LRUCache
 from pydantic import TypeAdapter
 
 from actors.training.selection import SubjectIndex
@@ -36,7 +35,7 @@ class Bank:
         self._indexes: dict[str, SubjectIndex] = {}
         self._packed: dict[int, Packed] = {}
         self._numbers: dict[str, dict[str, int]] = {}  # subject → id → number
-        self._decoded: LRUCache[int, AnyQuestion] = LRUCache(DECODED_QUESTIONS)
+        self._decoded: dict[int, AnyQuestion] = {}
 
     def update(self, subjects: Iterable[Subject], questions: Iterable[Packed]) -> None:
         """Take in what was added or changed."""
@@ -71,6 +70,9 @@ class Bank:
         found = self._decoded.get(number)
         if found is None:
             found = QUESTION.validate_python(unpack(self._packed[number].content))
+            if len(self._decoded) >= DECODED_QUESTIONS:
+                # Cheaper than to keep book of the least recently used when every answer looks three times.
+                self._decoded.clear()
             self._decoded[number] = found
         return found
 

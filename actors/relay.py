@@ -15,7 +15,7 @@ import asyncpg
 import structlog
 
 from actors import metrics
-from actors.runtime import EventLoopActor, EventLoopFuture
+from actors.runtime import EventLoopActor, Reply
 from actors.storage import Tide
 from storage import is_transient
 from storage.clickhouse import activity
@@ -81,7 +81,7 @@ class Relay(EventLoopActor):
         self._pool = pool
         self._tide = tide
         self._gauge = gauge
-        self._waiting: list[tuple[int, EventLoopFuture[None]]] = []
+        self._waiting: list[tuple[int, Reply[None]]] = []
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None

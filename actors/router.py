@@ -12,7 +12,7 @@ from pykka import ActorRef
 from actors.accounts import Accounts, KnownUser
 from actors.relay import Reach, Relay
 from actors.storage import Tide
-from actors.supervisor import Supervisor, ask_session
+from actors.supervisor import ToSessions
 from protocols.messages import (
     ROLES,
     Command,
@@ -20,10 +20,10 @@ from protocols.messages import (
     ImportBank,
     Message,
     Refusal,
-    SessionCommand,
     Unauthenticated,
     Unavailable,
     ValidateBank,
+    is_of_session,
 )
 from storage import is_transient
 
@@ -39,20 +39,20 @@ Handler: TypeAlias = Callable[[Any], Awaitable[Message]]
 class Router:
     """Knows who answers what.
 
-    `handlers` answer by type of message; session commands go to the supervisor. `read_by` names the relay whose
+    `handlers` answer by type of message; session commands go to their session. `read_by` names the relay whose
     figures a handler reads: it runs when all that was committed before it was asked has arrived there.
     """
 
     def __init__(
         self,
         accounts: Accounts,
-        supervisor: ActorRef[Supervisor],
+        to_sessions: ToSessions,
         tide: Tide,
         handlers: Mapping[type[Message], Handler],
         read_by: Mapping[type[Message], ActorRef[Relay]],
     ) -> None:
         self._accounts = accounts
-        self._supervisor = supervisor
+        self._ask_session = to_sessions.ask
         self._tide = tide
         self._handlers = handlers
         self._read_by = read_by
@@ -61,15 +61,11 @@ class Router:
     async def ask(self, message: Message) -> Message:
         """The reply to a message. Raises a `Refusal`; whatever else is raised is a fault of the service."""
         try:
+            if is_of_session(message):
+                await self._check(message)
+                return await self._ask_session(message)
             if isinstance(message, Command):
-                user = self._accounts.cached_user(message.user) or await self._known(message.user)
-                if user is None or user.blocked:
-                    raise Unauthenticated("This account does not exist, or it is blocked.")
-                if message.role != "student" and ROLES.index(user.caller.role) < ROLES.index(message.role):
-                    raise Forbidden(f"This takes the role {message.role!r}; this account is a {user.caller.role!r}.")
-                self._accounts.touch(message.user)
-                if isinstance(message, SessionCommand):
-                    return await ask_session(self._supervisor, self._tide, message)
+                await self._check(message)
             unhurried = isinstance(message, (ImportBank, ValidateBank))  # a large file takes its time
             async with asyncio.timeout(None if unhurried else ANSWER_SECONDS):
                 relay = self._read_by.get(type(message))
@@ -83,6 +79,15 @@ class Router:
                 raise
             log.warning("a database does not answer", asked=type(message).__name__, error=repr(error))
             raise Unavailable("A database does not answer at the moment. Please try again.") from error
+
+    async def _check(self, command: Command) -> None:
+        """The user exists, is not blocked, and may do this; note that they were here."""
+        user = self._accounts.cached_user(command.user) or await self._known(command.user)
+        if user is None or user.blocked:
+            raise Unauthenticated("This account does not exist, or it is blocked.")
+        if command.role != "student" and ROLES.index(user.caller.role) < ROLES.index(command.role):
+            raise Forbidden(f"This takes the role {command.role!r}; this account is a {user.caller.role!r}.")
+        self._accounts.touch(command.user)
 
     async def _known(self, user: int) -> KnownUser | None:
         async with asyncio.timeout(ANSWER_SECONDS):

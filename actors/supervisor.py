@@ -11,10 +11,10 @@ from cachetools import TTLCache
 from pykka import ActorDeadError, ActorRef
 
 from actors import metrics
-from actors.runtime import EventLoopActor, EventLoopRef, MailboxFull
+from actors.runtime import EventLoopActor, EventLoopRef, LoopReply, MailboxFull
 from actors.session import Passivate, SessionActor, Surroundings
 from actors.storage import Tide
-from protocols.messages import Message, SessionCommand, Unavailable
+from protocols.messages import Message, SessionCommand, Unavailable, is_of_session
 
 log = structlog.get_logger()
 
@@ -35,8 +35,19 @@ class _Backoff:
     until: float  # of the loop's clock
 
 
+class Sessions:
+    """The sessions by user, in their generations. Only the supervisor changes it; who asks a session looks here."""
+
+    __slots__ = ("idle", "old", "young")
+
+    def __init__(self) -> None:
+        self.young: dict[int, EventLoopRef[SessionActor]] = {}
+        self.old: dict[int, EventLoopRef[SessionActor]] = {}
+        self.idle: dict[int, EventLoopRef[SessionActor]] = {}  # about to be passivated
+
+
 class Supervisor(EventLoopActor):
-    """Keeps the sessions by user, and sends each command to its user's session.
+    """Keeps the sessions by user, and sends a command to its user's session, which it starts if need be.
 
     Sessions stand in two generations. Whoever is spoken to is young; every half of the idle time the young become
     old, and those that were old already and are so still are passivated. So finding who is idle costs nothing.
@@ -45,13 +56,11 @@ class Supervisor(EventLoopActor):
     registered = False
     mailbox_limit = 100_000
 
-    def __init__(self, surroundings: Surroundings, idle_seconds: float) -> None:
+    def __init__(self, surroundings: Surroundings, sessions: Sessions, idle_seconds: float) -> None:
         super().__init__()
         self._surroundings = surroundings
         self._idle_seconds = idle_seconds
-        self._young: dict[int, EventLoopRef[SessionActor]] = {}
-        self._old: dict[int, EventLoopRef[SessionActor]] = {}
-        self._idle: dict[int, EventLoopRef[SessionActor]] = {}  # about to be passivated
+        self._sessions = sessions
         loop = asyncio.get_running_loop()
         self._time: Callable[[], float] = loop.time
         self._backoffs: TTLCache[int, _Backoff] = TTLCache(10_000, 10 * LONGEST_BACKOFF_SECONDS, timer=loop.time)
@@ -65,32 +74,33 @@ class Supervisor(EventLoopActor):
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        left = (*self._young.values(), *self._old.values(), *self._idle.values())
+        sessions = self._sessions
+        left = (*sessions.young.values(), *sessions.old.values(), *sessions.idle.values())
         for number, ref in enumerate(left):
             _passivate(ref)
             if number % PASSIVATED_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
     def on_receive(self, message: object) -> None:
-        if isinstance(message, SessionCommand):
+        if is_of_session(message):
             session = self._session(message.user)
             reply_to = self.defer_reply()
             try:
                 session.forward(message, reply_to)
-            except MailboxFull:
-                metrics.MAILBOX_FULL.inc()
-                reply_to.set_exception()
+            except MailboxFull as error:
+                reply_to.set_exception((MailboxFull, error, None))
         elif isinstance(message, Failed):
             self._back_off(message.user)
         else:
             raise TypeError(f"not a message for the supervisor: {message!r}")
 
     def _session(self, user: int) -> EventLoopRef[SessionActor]:
-        ref = self._young.get(user)
+        sessions = self._sessions
+        ref = sessions.young.get(user)
         if ref is None:
-            ref = self._old.pop(user, None) or self._idle.pop(user, None)
+            ref = sessions.old.pop(user, None) or sessions.idle.pop(user, None)
             if ref is not None:
-                self._young[user] = ref
+                sessions.young[user] = ref
         if ref is None or not ref.is_alive():
             ref = self._start_session(user)
         return ref
@@ -101,7 +111,7 @@ class Supervisor(EventLoopActor):
             seconds = int(backoff.until - self._time()) + 1
             raise Unavailable("Your training cannot be loaded at the moment. Please try again.", seconds)
         ref = SessionActor.start(user, self._surroundings)
-        self._young[user] = ref
+        self._sessions.young[user] = ref
         metrics.STARTED.inc()
         return ref
 
@@ -118,19 +128,20 @@ class Supervisor(EventLoopActor):
     async def _sweep_forever(self) -> None:
         while True:
             await asyncio.sleep(self._idle_seconds / 2)
-            self._idle, self._old, self._young = self._old, self._young, {}
+            sessions = self._sessions
+            sessions.idle, sessions.old, sessions.young = sessions.old, sessions.young, {}
             passivated = 0
-            while self._idle:
-                user, ref = self._idle.popitem()
+            while sessions.idle:
+                user, ref = sessions.idle.popitem()
                 if ref.is_alive():
                     # Until it has gone it can still be found: a new one must not start beside it.
-                    self._old[user] = ref
+                    sessions.old[user] = ref
                     _passivate(ref)
                     passivated += 1
                     if passivated % PASSIVATED_AT_ONCE == 0:
                         await asyncio.sleep(0)
             metrics.PASSIVATED.inc(passivated)
-            metrics.SESSIONS.set(len(self._old) + len(self._young))
+            metrics.SESSIONS.set(len(sessions.old) + len(sessions.young))
 
 
 def _passivate(ref: ActorRef[SessionActor]) -> None:
@@ -140,17 +151,31 @@ def _passivate(ref: ActorRef[SessionActor]) -> None:
         return  # gone already, or anything but idle
 
 
-async def ask_session(supervisor: ActorRef[Supervisor], tide: Tide, command: SessionCommand) -> Message:
-    """The reply of the user's session, which is started if need be. Raises a `Refusal`."""
-    for _ in range(2):
-        tide.refuse_if_down()
-        try:
-            reply: Message = await supervisor.ask(command, block=False)
-            return reply
-        except MailboxFull:
-            raise Unavailable("Too many of your requests are waiting. Please try again.") from None
-        except ActorDeadError:
-            # It was not handled: the session had just been passivated, or was ended. A new one will.
-            continue
-    supervisor.tell(Failed(command.user))
-    raise Unavailable("Your training cannot be loaded at the moment. Please try again.")
+class ToSessions:
+    """The way to the sessions. A session that is awake is asked directly, any other through the supervisor."""
+
+    def __init__(self, supervisor: EventLoopRef[Supervisor], sessions: Sessions, tide: Tide) -> None:
+        self._supervisor = supervisor
+        self._sessions = sessions
+        self._tide = tide
+        self._loop = asyncio.get_running_loop()
+
+    async def ask(self, command: SessionCommand) -> Message:
+        """The reply of the user's session, which is started if need be. Raises a `Refusal`."""
+        awake = self._sessions.young.get(command.user)
+        # A command that was not handled, because the session had just been passivated or was ended, is sent again.
+        for ref in (awake, self._supervisor, self._supervisor):
+            self._tide.refuse_if_down()
+            if ref is None:
+                continue
+            reply: LoopReply[Message] = LoopReply(loop=self._loop)
+            try:
+                ref.forward(command, reply)
+                return await reply
+            except MailboxFull:
+                metrics.MAILBOX_FULL.inc()
+                raise Unavailable("Too many of your requests are waiting. Please try again.") from None
+            except ActorDeadError:
+                continue
+        self._supervisor.tell(Failed(command.user))
+        raise Unavailable("Your training cannot be loaded at the moment. Please try again.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from math import fsum
 from typing import Final
 
@@ -225,14 +226,22 @@ def _choices(choices: Iterable[Choice]) -> tuple[ShownChoice, ...]:
 
 
 def order_of(count: int, seed: int, number: int) -> tuple[int, ...]:
-    """An order of `count` things that depends on seed and number only (Fisher and Yates' shuffle)."""
+    """An order of `count` things that depends on seed and number only."""
+    bits = _mixed_bits(seed << 32 ^ number)
+    if count <= _FEW:
+        orders = _ORDERS[count]
+        return orders[bits % len(orders)]
+    # Fisher and Yates' shuffle; 128 bits hold the 26! orders of the longest list many times over.
+    bits = bits << 64 | _mixed_bits(~(seed << 32 ^ number))
     mixed = list(range(count))
-    # 128 bits hold the 26! orders of the longest list many times over.
-    bits = _mixed_bits(seed << 32 ^ number) << 64 | _mixed_bits(~(seed << 32 ^ number))
     for last in range(count - 1, 0, -1):
         bits, other = divmod(bits, last + 1)
         mixed[last], mixed[other] = mixed[other], mixed[last]
     return tuple(mixed)
+
+
+_FEW: Final = 6
+_ORDERS: Final = [tuple(permutations(range(count))) for count in range(_FEW + 1)]
 
 
 def _mixed_bits(value: int) -> int:

@@ -16,7 +16,7 @@ from actors import supervisor as supervising
 from actors.runtime import EventLoopRef
 from actors.session import Surroundings
 from actors.storage import StorageActor, Tide
-from actors.supervisor import Failed, Supervisor, ask_session
+from actors.supervisor import Failed, Sessions, Supervisor, ToSessions
 from protocols.messages import Done, Message, SetFavorite, Unavailable
 from storage.postgres.journal import Journal
 from storage.postgres.pool import Pool
@@ -29,11 +29,11 @@ MAILBOX = 8
 @dataclass
 class House:
     supervisor: EventLoopRef[Supervisor]
-    tide: Tide
+    to_sessions: ToSessions
 
     async def favorite(self, user: int, favorite: bool, question: int = 1) -> Message:
         command = SetFavorite(user=user, question=question, favorite=favorite)
-        return await asyncio.wait_for(ask_session(self.supervisor, self.tide, command), SOON)
+        return await asyncio.wait_for(self.to_sessions.ask(command), SOON)
 
 
 @asynccontextmanager
@@ -45,9 +45,10 @@ async def house(url: str, pool: Pool, idle_seconds: float = 1_000.0) -> AsyncIte
     around = Surroundings(
         storage, small_bank(), lambda: 1_700_000_000_000_000, random.SystemRandom(), MAILBOX
     )
-    supervisor = Supervisor.start(around, idle_seconds)
+    sessions = Sessions()
+    supervisor = Supervisor.start(around, sessions, idle_seconds)
     try:
-        yield House(supervisor, tide)
+        yield House(supervisor, ToSessions(supervisor, sessions, tide))
     finally:
         await _await(supervisor.stop(block=False))
         await _await(storage.stop(block=False))

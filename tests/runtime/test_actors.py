@@ -13,7 +13,7 @@ from typing import Any
 import pykka
 import pytest
 
-from actors.runtime import EventLoopActor, EventLoopFuture, MailboxFull
+from actors.runtime import EventLoopActor, EventLoopFuture, MailboxFull, Reply
 
 
 class Recorder(EventLoopActor):
@@ -241,7 +241,7 @@ class Desk(EventLoopActor):
 
     def __init__(self, colleague: Any = None) -> None:
         super().__init__()
-        self.kept: list[EventLoopFuture[Any]] = []
+        self.kept: list[Reply[Any]] = []
         self.colleague = colleague
 
     def on_receive(self, message: Any) -> Any:
