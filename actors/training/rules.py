@@ -12,9 +12,8 @@ import re
 import sys
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from dataclasses import dataclass
 from random import Random
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from pydantic import JsonValue
 
@@ -96,8 +95,7 @@ class Bank(Protocol):
     def index(self, subject: str, /) -> SubjectIndex: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What the rules may know of the world. `now` is in microseconds since 1970."""
 
     now: int

@@ -12,11 +12,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from pydantic import BaseModel, ConfigDict
 
 from protocols.http import docs, openapi, problems
+from protocols.http.dispatching import PATH, Dispatcher
 from protocols.http.handling import UPLOADS_AT_ONCE, Handler, Router, guarded, make
 from protocols.http.measuring import Requests
 from protocols.http.routes import BASE, ROUTES
-from protocols.messages import GiveAnswer, NotFound
+from protocols.messages import NotFound
 
+DISPATCHER: Final = web.AppKey("dispatcher", Dispatcher)
 PLAIN: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache", "Server": problems.SERVER}
 
 
@@ -43,9 +45,12 @@ def build(
     def add(method: str, path: str, handler: Handler) -> None:
         app.router.add_route(method, path, handler, expect_handler=_expectation)
 
-    # aiohttp tries the paths that begin alike one by one, as they were added: the busiest goes first.
-    for route in sorted(ROUTES, key=lambda route: route.message is not GiveAnswer):
-        add(route.method, BASE + route.path, make(route, router, requests, uploads))
+    dispatcher = Dispatcher(app._handle)
+    app[DISPATCHER] = dispatcher
+    for route in ROUTES:
+        handler = make(route, router, requests, uploads)
+        dispatcher.add(route.method, BASE + route.path, handler)
+        add(route.method, BASE + route.path, _with_path(handler))
 
     def add_page(path: str, answer: Callable[[web.Request], Awaitable[web.Response]]) -> None:
         for method in ("GET", "HEAD"):
@@ -88,6 +93,16 @@ def build(
     # that all others would pay for.
     add("*", "/{tail:.*}", guarded(_unknown, requests.of("*", "unknown")))
     return app
+
+
+def _with_path(handler: Handler) -> Handler:
+    """For what comes by aiohttp's own router, because its path has to be decoded."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        request[PATH] = request.match_info
+        return await handler(request)
+
+    return handle
 
 
 async def _unknown(request: web.Request) -> web.Response:

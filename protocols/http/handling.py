@@ -20,6 +20,8 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import to_json
 
 from protocols.http import problems, reading
+from protocols.http.begun import Begun
+from protocols.http.dispatching import PATH
 from protocols.http.inputs import QueryReader, can_name_something
 from protocols.http.measuring import Requests
 from protocols.http.routes import BASE, Route
@@ -34,6 +36,7 @@ from protocols.messages import (
     Message,
     NotFound,
     Refusal,
+    TooLarge,
     Unavailable,
 )
 
@@ -72,7 +75,7 @@ def make(route: Route, router: Router, requests: Requests, uploads: asyncio.Sema
     respond = _responder(route)
     observe = requests.of(route.method, BASE + route.path)
 
-    async def answer(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.StreamResponse:
         values: dict[str, object] = {}
         if needs_token:
             header = request.headers.get("Authorization")
@@ -102,12 +105,13 @@ def make(route: Route, router: Router, requests: Requests, uploads: asyncio.Sema
 
 
 def guarded(
-    answer: Callable[[web.Request], Awaitable[web.Response]], observe: Callable[[int, float], None]
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]], observe: Callable[[int, float], None]
 ) -> Handler:
     """Turns whatever `answer` raises into a problem, and notes status and time."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started = perf_counter()
+        response: web.StreamResponse
         try:
             response = await answer(request)
         except Refusal as refusal:
@@ -158,7 +162,7 @@ def _head_reader(route: Route) -> Callable[[web.Request, dict[str, object]], Non
         if fixed:
             values |= fixed
         if path_fields:
-            match = request.match_info
+            match = request[PATH]
             for name in path_fields:
                 value = match[name]
                 if not can_name_something(value):
@@ -189,20 +193,22 @@ def _body_reader(route: Route) -> Callable[[bytes, dict[str, object]], None] | N
     validate = model.__pydantic_validator__.validate_json
 
     def read(raw: bytes, values: dict[str, object]) -> None:
-        body = reading.json_object(raw)
         if whole_body is not None:
-            values[whole_body] = body
+            values[whole_body] = reading.json_object(raw)
             return
+        if len(raw) > reading.JSON_LIMIT:
+            raise TooLarge(f"the body is longer than {reading.JSON_LIMIT} bytes")
         # The message alone would take 0 for false and "5" for 5, and let a client give fields such as `user`.
         try:
-            validate(raw, strict=True)
+            given = validate(raw, strict=True)
         except ValidationError:
-            body = reading.whole_numbers(body)
+            body = reading.whole_numbers(reading.json_object(raw))
             try:
-                validate(to_json(body), strict=True)
+                given = validate(to_json(body), strict=True)
             except ValidationError as error:
                 raise _invalid(error, body, route) from None
-        values |= body
+        for name in given.model_fields_set:
+            values[name] = getattr(given, name)
 
     return read
 
@@ -223,7 +229,7 @@ def _invalid(error: ValidationError, sent: dict[str, object], route: Route) -> R
     return Invalid("what was sent does not validate", tuple(found))
 
 
-def _responder(route: Route) -> Callable[[Message], web.Response]:
+def _responder(route: Route) -> Callable[[Message], web.StreamResponse]:
     """Makes a reply an answer; the headers that never change are prepared once."""
     status, location, expected = route.status, route.location, route.reply
     headers = CIMultiDict(
@@ -249,10 +255,13 @@ def _responder(route: Route) -> Callable[[Message], web.Response]:
     # Reaching for the serializer itself spares model_dump_json's keyword handling, a third of its time.
     serialize = expected.__pydantic_serializer__.to_json
 
-    def document(reply: Message) -> web.Response:
+    if location is None:
+        begun = Begun(status, headers)
+        return lambda reply: begun.response(serialize(reply))
+
+    def created(reply: Message) -> web.StreamResponse:
         response = web.Response(body=serialize(reply), status=status, headers=headers)
-        if location is not None:
-            response.headers["Location"] = location.format_map(vars(reply))
+        response.headers["Location"] = location.format_map(vars(reply))
         return response
 
-    return document
+    return created

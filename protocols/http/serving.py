@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import cast
+
 import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from protocols.http import problems
+from protocols.http.application import DISPATCHER
 
 # From the last answer (or the connection's start) until the next request's head is there whole.
 IDLE_SECONDS = 75.0
@@ -47,9 +51,11 @@ class _Server(web.Server):
 class _Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
+        # The factory makes `web.Request`s, which is all that the dispatcher takes.
+        handle = cast(Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], self.app[DISPATCHER].handle)
         # aiohttp has no setting for the class of its connections.
         return _Server(
-            made.request_handler,
+            handle,
             request_factory=made.request_factory,
             handler_cancellation=made.handler_cancellation,
             loop=made._loop,

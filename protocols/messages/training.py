@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, Self, TypeAlias, TypeGuard
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeGuard
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from protocols.messages.base import Command, Kind, Message, Mode, OwnId, Platform, Slug, VerdictName
 
@@ -121,7 +121,8 @@ class QuestionAnswered(Event):
     subject: str
     topic: str
     kind: Kind
-    response: Response
+    # Any: a `Response`, which was validated when it came. None once its user was erased.
+    response: Any = None
     score: float
     seconds: float
     platform: Platform
@@ -194,7 +195,8 @@ class Verdict(Message):
     question: str
     score: float | None
     verdict: VerdictName | None
-    key: JsonValue
+    # Any: JSON of our own making, here and below; to validate it as such takes a Python call for each value.
+    key: Any
     explanation: str | None
     feedback: str | None = None
     next: ShownQuestion | None
@@ -213,10 +215,10 @@ class Reviewed(Message):
     topic: str
     kind: Kind
     text: str
-    response: JsonValue
+    response: Any
     score: float | None
     verdict: VerdictName | None
-    key: JsonValue
+    key: Any
     explanation: str
 
 
