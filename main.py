@@ -45,12 +45,8 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--format", choices=get_args(BankFormat), help="else found by content")
         if action == "import":
             command.add_argument("--partial", action="store_true", help="import the good questions anyway")
-    user = commands.add_parser("user", help="accounts").add_subparsers(
-        dest="action", metavar="ACTION", required=True
-    )
-    add = user.add_parser(
-        "add", parents=common, help="open an account; its password is printed, unless it is given"
-    )
+    user = commands.add_parser("user", help="accounts").add_subparsers(dest="action", metavar="ACTION", required=True)
+    add = user.add_parser("add", parents=common, help="open an account; its password is printed, unless it is given")
     add.add_argument("login", metavar="LOGIN")
     add.add_argument("--role", choices=ROLES, default="student")
     add.add_argument("--name", help="as others see it; the login unless given")

@@ -48,7 +48,6 @@ from storage.postgres.migrate import MigrationRefused, migrate
 log = structlog.get_logger()
 
 
-
 class Unusable(Exception):
     """A server or a port that the configuration names cannot be used: which one, why, and the mend."""
 
@@ -109,9 +108,7 @@ async def addresses(settings: Settings, *, own_folder: bool) -> AsyncIterator[tu
     mongo_url = settings.mongo.url.get_secret_value()
     async with AsyncExitStack() as stack:
         if not (postgres_url and mongo_url):
-            engines = Engines(
-                settings.storage.path, postgres=not postgres_url, mongo=not mongo_url, shared=own_folder
-            )
+            engines = Engines(settings.storage.path, postgres=not postgres_url, mongo=not mongo_url, shared=own_folder)
             if own_folder:
                 endpoints = await stack.enter_async_context(engines)
             else:
@@ -218,9 +215,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         tide.head = await writer.open()
         stack.push_async_callback(writer.close)
 
-        engine = clickhouse.connect(
-            settings.clickhouse.url.get_secret_value(), settings.storage.path / "clickhouse"
-        )
+        engine = clickhouse.connect(settings.clickhouse.url.get_secret_value(), settings.storage.path / "clickhouse")
         stack.push_async_callback(engine.close)
         relays: dict[str, ActorRef[Relay]] = {}
         gauges: dict[str, Gauge] = {}
@@ -240,9 +235,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         to_counters = start_relay(relay.to_counters(pg, connected.client, database))
         start_relay(relay.to_activity(pg, engine))
 
-        storage = StorageActor.start(
-            writer, pg, tide, nudge, most_waiting=MOST_WAITING, group_size=GROUP_SIZE
-        )
+        storage = StorageActor.start(writer, pg, tide, nudge, most_waiting=MOST_WAITING, group_size=GROUP_SIZE)
         stack.push_async_callback(_stop, storage)
         surroundings = Surroundings(storage, bank, clock, SystemRandom(), settings.sessions.mailbox)
         sessions = Sessions()

@@ -61,9 +61,7 @@ class Server(Section):
                 known = False
             if not known or "#" in url:
                 forms = " or ".join(f"{scheme}://user:password@host:port/database" for scheme in self.schemes)
-                raise ValueError(
-                    f"url must be {forms}; in a password write / : @ ? # % as %2F %3A %40 %3F %23 %25"
-                )
+                raise ValueError(f"url must be {forms}; in a password write / : @ ? # % as %2F %3A %40 %3F %23 %25")
         return self
 
 

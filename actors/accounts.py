@@ -278,9 +278,7 @@ class Accounts:
             raise _gone()
         return self._profile(row)
 
-    async def erase_account(
-        self, message: EraseAccount, end_session: Callable[[int], Awaitable[object]]
-    ) -> Done:
+    async def erase_account(self, message: EraseAccount, end_session: Callable[[int], Awaitable[object]]) -> Done:
         """Erase the user after `end_session` has put the last word into the journal: from then on it is
         certain.
 
@@ -317,9 +315,7 @@ class Accounts:
         if kept is None:
             raise _gone()
         # What an exam has not told yet, this does not tell either.
-        untold = {
-            row["id"] for row in kept["trainings"] if row["mode"] == "exam" and row["finished_at"] is None
-        }
+        untold = {row["id"] for row in kept["trainings"] if row["mode"] == "exam" and row["finished_at"] is None}
         return AccountExport(
             profile=self._profile(kept["users"][0]),
             tokens=tuple(_plain(row) for row in kept["tokens"]),
@@ -363,9 +359,7 @@ class Accounts:
         if isinstance(report, datetime):
             wait = max(1, int((report - now).total_seconds()) + 1)
             raise TooMany(f"At most {REPORTS_A_DAY} reports a day; the next is welcome in {wait} s", wait)
-        return Reported(
-            id=report, question=place.id, subject=place.subject, text=message.text, reported_at=now
-        )
+        return Reported(id=report, question=place.id, subject=place.subject, text=message.text, reported_at=now)
 
     # --- Inside ---------------------------------------------------------------------------------------------
 

@@ -136,9 +136,7 @@ class BankDesk:
         for subject in self._bank.subjects():
             index = self._bank.index(subject.slug)
             topics = tuple(
-                ShownTopic(
-                    slug=topic.slug, title=topic.title_in(message.language), questions=index.count(topic.slug)
-                )
+                ShownTopic(slug=topic.slug, title=topic.title_in(message.language), questions=index.count(topic.slug))
                 for topic in subject.topics
             )
             title = subject.title_in(message.language)
@@ -164,9 +162,7 @@ class BankDesk:
         examined = await self._examine(message)
         if examined.subject is None:
             return examined.report(Difference(0, 0, 0))
-        return examined.report(
-            await questions.compare(self._database, examined.subject.slug, examined.questions)
-        )
+        return examined.report(await questions.compare(self._database, examined.subject.slug, examined.questions))
 
     async def import_bank(self, message: ImportBank) -> BankReport:
         """Raises Invalid, with the report, when there are errors and the import is not partial."""
@@ -324,9 +320,7 @@ class _WithPictures:
     files: dict[str, tuple[bytes, str]]
 
 
-def _pictures_of(
-    checked: list[tuple[str, AnyQuestion]], folder: Path | None
-) -> tuple[_WithPictures, list[EntryError]]:
+def _pictures_of(checked: list[tuple[str, AnyQuestion]], folder: Path | None) -> tuple[_WithPictures, list[EntryError]]:
     ready: list[AnyQuestion] = []
     files: dict[str, tuple[bytes, str]] = {}
     errors: list[EntryError] = []

@@ -99,9 +99,7 @@ class Drawing:
             log.warning("drawing process failed", problem=repr(error))
             raise Unavailable("The picture cannot be drawn now", retry_after=2) from error
         finally:
-            if (
-                not finished
-            ):  # what it would say next belongs to nobody: a new one starts with the next picture
+            if not finished:  # what it would say next belongs to nobody: a new one starts with the next picture
                 self._abandon()
         if head[:1] != b"+":
             raise DrawingFailed(content.decode())

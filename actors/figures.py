@@ -101,9 +101,7 @@ class Desk:
         key = (f"{self._today()} {message.days} {drawn}", language, message.format)
         picture = self._pictures.get(key)
         if picture is None:
-            content = await self._drawing.draw(
-                drawn, language, message.format, days=message.days, today=self._today()
-            )
+            content = await self._drawing.draw(drawn, language, message.format, days=message.days, today=self._today())
             picture = File(content=content, media_type=MEDIA_TYPES[message.format])
             self._pictures[key] = picture
         return picture
@@ -141,9 +139,7 @@ class Desk:
             board = self._boards.get(key)
             if board is None:
                 began = time.monotonic()
-                rows = await sql.leaderboard(
-                    self._pool, message.subject, self._since(message.days), message.limit
-                )
+                rows = await sql.leaderboard(self._pool, message.subject, self._since(message.days), message.limit)
                 items = tuple(Standing(**row) for row in rows)
                 board = _Board(Leaderboard(items=items), time.monotonic() - began)
                 self._boards[key] = board
@@ -196,9 +192,7 @@ class Desk:
     async def _views(self, rows: Sequence[Record]) -> list[Training]:
         given: dict[str, list[Answer]] = defaultdict(list)
         for row in await sql.answers(self._pool, [row["id"] for row in rows]):
-            given[row["training"]].append(
-                Answer(row["question"], row["response"], row["score"], row["seconds"])
-            )
+            given[row["training"]].append(Answer(row["question"], row["response"], row["score"], row["seconds"]))
         return [self._view(row, given[row["id"]]) for row in rows]
 
     def _view(self, row: Record, given: Sequence[Answer]) -> Training:

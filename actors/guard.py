@@ -35,9 +35,7 @@ class Guard:
         self._first = first
         self._longest = longest
         # key: (failures, when the next try is welcome)
-        self._failures: TTLCache[str, tuple[int, int]] = TTLCache(
-            remembered, memory * MICROSECONDS, timer=clock
-        )
+        self._failures: TTLCache[str, tuple[int, int]] = TTLCache(remembered, memory * MICROSECONDS, timer=clock)
 
     def attempt(self, key: str) -> None:
         """Count a try. Raises TooMany when it comes too early; such a try is not counted."""

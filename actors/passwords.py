@@ -34,9 +34,7 @@ class Passwords:
         self._threads = threads
         self._room = threads + waiting
         self._busy = 0
-        self._executor = ThreadPoolExecutor(
-            threads, thread_name_prefix="passwords", initializer=_yield_to_others
-        )
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="passwords", initializer=_yield_to_others)
         # Verified against when a login is unknown, so that the answer takes as long as for a known one.
         self._nobody = hasher.hash(os.urandom(16))
 

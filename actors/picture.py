@@ -163,9 +163,7 @@ def _draw_days(
     axes.tick_params(length=0)
     axes.spines["left"].set_visible(False)
     figure.text(0.035, 0.815, words[str(period)], fontsize=10.5, fontweight="bold")
-    axes.legend(
-        loc="lower right", bbox_to_anchor=(1.005, 0.985), ncols=2, frameon=False, fontsize=9, handlelength=0.9
-    )
+    axes.legend(loc="lower right", bbox_to_anchor=(1.005, 0.985), ncols=2, frameon=False, fontsize=9, handlelength=0.9)
 
 
 def _draw_shares(figure: Figure, statistics: Statistics, words: dict[str, str]) -> float:

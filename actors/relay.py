@@ -73,9 +73,7 @@ class Relay(EventLoopActor):
     registered = False
     mailbox_limit = 100_000
 
-    def __init__(
-        self, destination: Destination, pool: asyncpg.Pool[asyncpg.Record], tide: Tide, gauge: Gauge
-    ) -> None:
+    def __init__(self, destination: Destination, pool: asyncpg.Pool[asyncpg.Record], tide: Tide, gauge: Gauge) -> None:
         super().__init__()
         self._destination = destination
         self._pool = pool

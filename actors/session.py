@@ -16,7 +16,7 @@ from actors.runtime import EventLoopActor
 from actors.storage import Append, Load, SaveSnapshot, StorageActor
 from actors.training import rules, views
 from actors.training.rules import Context
-from actors.training.state import SessionState, UnreadableSnapshot, from_bytes, to_bytes
+from actors.training.state import UnreadableSnapshot, from_bytes, to_bytes
 from protocols.messages import AnyEvent, JournalEvent, Message, Refusal, SessionCommand, Unavailable, is_of_session
 from storage.postgres.journal import History, Record
 
@@ -75,7 +75,9 @@ class SessionActor(EventLoopActor):
                 state = from_bytes(history.snapshot)
                 self._snapshot_seq = history.seq
             except UnreadableSnapshot as error:
-                log.warning("a snapshot is left aside, the journal is read from its beginning", user=user, why=str(error))
+                log.warning(
+                    "a snapshot is left aside, the journal is read from its beginning", user=user, why=str(error)
+                )
                 history = await storage.ask(Load(user, whole=True), block=False)
         self._state = reduce(rules.evolve, map(EVENT.validate_json, history.events), state)
         self._seq = history.seq + len(history.events)

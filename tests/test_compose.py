@@ -65,9 +65,7 @@ def test_only_the_service_is_published_and_on_loopback_only() -> None:
 
 def test_every_password_is_required_and_none_is_baked_in() -> None:
     documented = dict(
-        line.split("=", 1)
-        for line in (ROOT / ".env.example").read_text().splitlines()
-        if re.match(r"\w+=", line)
+        line.split("=", 1) for line in (ROOT / ".env.example").read_text().splitlines() if re.match(r"\w+=", line)
     )
     assert set(documented.values()) == {""}
     text = COMPOSE_FILE.read_text()

@@ -31,9 +31,7 @@ from storage.embedded import (
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOT = Path(__file__).parent.parent
 AS_ROOT = os.geteuid() == 0
-as_root = pytest.mark.skipif(
-    not AS_ROOT, reason="changes the user; as an ordinary user the other tests show the same"
-)
+as_root = pytest.mark.skipif(not AS_ROOT, reason="changes the user; as an ordinary user the other tests show the same")
 
 # What a service does: start the engines, keep something, and go on until it is killed.
 SERVICE = """
@@ -155,9 +153,7 @@ async def test_mongo_runs_transactions(running: Engines) -> None:
 
 
 @pytest.mark.parametrize("name", ["postgres", "mongo"])
-async def test_engines_are_reached_through_the_private_folder_only(
-    running: Engines, name: EngineName
-) -> None:
+async def test_engines_are_reached_through_the_private_folder_only(running: Engines, name: EngineName) -> None:
     pid = running.pid(name)
     assert pid
     connections = psutil.Process(pid).net_connections("all")

@@ -98,9 +98,7 @@ def test_a_traceback_does_not_show_local_variables(capsys: Captured, format: str
 
 
 @pytest.mark.parametrize("format", ["json", "console"])
-@pytest.mark.parametrize(
-    "name", ["password", "bot_token", "Authorization", "api_hash", "new_password", "Cookie"]
-)
+@pytest.mark.parametrize("name", ["password", "bot_token", "Authorization", "api_hash", "new_password", "Cookie"])
 def test_values_with_secret_names_are_hidden(capsys: Captured, format: str, name: str) -> None:
     _configured(capsys, format=format).warning("told", **{name: "hush-4711", "inner": {name: "hush-4711"}})
     said = capsys.readouterr().err
@@ -110,9 +108,7 @@ def test_values_with_secret_names_are_hidden(capsys: Captured, format: str, name
 
 @pytest.mark.parametrize("format", ["json", "console"])
 def test_secret_values_are_hidden_by_their_type(capsys: Captured, format: str) -> None:
-    _configured(capsys, format=format).warning(
-        "told", url=SecretStr("hush-4711"), many=[SecretStr("hush-4711")]
-    )
+    _configured(capsys, format=format).warning("told", url=SecretStr("hush-4711"), many=[SecretStr("hush-4711")])
     assert "hush-4711" not in capsys.readouterr().err
 
 

@@ -79,9 +79,7 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_fault_of_the_file_is_named_with_what_is_allowed(
-    tmp_path: Path, text: str, named: list[str]
-) -> None:
+def test_a_fault_of_the_file_is_named_with_what_is_allowed(tmp_path: Path, text: str, named: list[str]) -> None:
     fault = _fault(tmp_path, text)
     assert str(tmp_path / "config.toml") in fault
     for part in named:
@@ -99,9 +97,7 @@ def test_a_fault_of_the_file_is_named_with_what_is_allowed(
         ("APO_MONGO__URL", "localhost:27017", "mongodb://"),
     ],
 )
-def test_a_fault_of_a_variable_names_the_variable(
-    tmp_path: Path, variable: str, value: str, named: str
-) -> None:
+def test_a_fault_of_a_variable_names_the_variable(tmp_path: Path, variable: str, value: str, named: str) -> None:
     fault = _fault(tmp_path, **{variable: value})
     assert variable in fault
     assert named in fault
@@ -143,9 +139,7 @@ def test_no_fault_tells_a_secret(tmp_path: Path, text: str) -> None:
 
 
 def test_settings_do_not_tell_secrets_when_printed(tmp_path: Path) -> None:
-    settings = _load(
-        tmp_path, APO_POSTGRES__URL="postgresql://u:hush@db:5432/d", APO_TELEGRAM__BOT_TOKEN="1:hush"
-    )
+    settings = _load(tmp_path, APO_POSTGRES__URL="postgresql://u:hush@db:5432/d", APO_TELEGRAM__BOT_TOKEN="1:hush")
     assert "hush" not in repr(settings) + str(settings)
     assert settings.postgres.place == "db:5432/d"
 

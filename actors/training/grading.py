@@ -160,9 +160,7 @@ def _re2_options(case_sensitive: bool) -> re2.Options:
 
 
 @lru_cache(maxsize=16_384)
-def _bounds(
-    value: float | None, tolerance: float, low: float | None, high: float | None
-) -> tuple[Decimal, Decimal]:
+def _bounds(value: float | None, tolerance: float, low: float | None, high: float | None) -> tuple[Decimal, Decimal]:
     """The closed range of accepted numbers, exact in decimal: 0.3 ± 0.1 ends at 0.4, not a hair beside it."""
     if value is None:
         return Decimal(repr(low)), Decimal(repr(high))
@@ -204,11 +202,7 @@ def _text(key: TextKey, response: str) -> Grade:
             weight = _clamped(accepted.weight)
             if not found or weight > best.score:
                 best, found = Grade(weight, accepted.feedback), True
-    if (
-        key.pattern is not None
-        and best.score < 1
-        and _pattern(key.pattern, key.case_sensitive).fullmatch(given)
-    ):
+    if key.pattern is not None and best.score < 1 and _pattern(key.pattern, key.case_sensitive).fullmatch(given):
         return Grade(1.0, None)
     return best
 

@@ -379,9 +379,7 @@ def _after_skip(before: TrainingState, event: QuestionSkipped) -> TrainingState:
 def _after_finish(state: SessionState, training: TrainingState, event: TrainingFinished) -> SessionState:
     right = [answer.question for answer in training.answers if verdict_of(answer.score) == "correct"]
     not_right = [answer.question for answer in training.answers if verdict_of(answer.score) != "correct"]
-    seen = [
-        number for number, mark in zip(training.questions, training.marks, strict=True) if mark != UNTOUCHED
-    ]
+    seen = [number for number, mark in zip(training.questions, training.marks, strict=True) if mark != UNTOUCHED]
     return state._replace(
         training=training._replace(finished_at=event.at, reason=event.reason),
         seen=_added(state.seen, seen),

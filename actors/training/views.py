@@ -45,7 +45,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _64 = (1 << 64) - 1
 
 
-
 def reply(state: SessionState, command: SessionCommand, context: Context) -> Message:
     """The answer to a command that was decided and whose events are in the state."""
     match command:
@@ -267,9 +266,7 @@ def key_of(question: AnyQuestion) -> JsonValue:
 
 def _text_key(key: TextKey) -> JsonValue:
     shown: dict[str, JsonValue] = {
-        "accept": [
-            one.text if one.weight == 1 else {"text": one.text, "weight": one.weight} for one in key.accept
-        ]
+        "accept": [one.text if one.weight == 1 else {"text": one.text, "weight": one.weight} for one in key.accept]
     }
     if key.pattern is not None:
         shown["pattern"] = key.pattern
@@ -281,11 +278,7 @@ def _text_key(key: TextKey) -> JsonValue:
 def _number_key(key: NumberKey) -> JsonValue:
     if not key.accept:
         return _range(key)
-    return {
-        "accept": [
-            _range(one) if one.weight == 1 else _range(one) | {"weight": one.weight} for one in key.accept
-        ]
-    }
+    return {"accept": [_range(one) if one.weight == 1 else _range(one) | {"weight": one.weight} for one in key.accept]}
 
 
 def _range(accepted: NumberRange) -> dict[str, JsonValue]:

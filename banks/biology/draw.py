@@ -18,9 +18,7 @@ def num(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def shape(
-    tag: str, attributes: str, fill: str = "none", stroke: str = INK, width: float = 2, dash: str = ""
-) -> str:
+def shape(tag: str, attributes: str, fill: str = "none", stroke: str = INK, width: float = 2, dash: str = "") -> str:
     dashes = f' stroke-dasharray="{dash}"' if dash else ""
     return (
         f'<{tag} {attributes} fill="{fill}" stroke="{stroke}" stroke-width="{num(width)}"'
@@ -117,13 +115,9 @@ def animal_cell() -> None:
     for step in range(4):
         y = 130 + step * 15
         parts.append(path(f"M395 {y}Q450 {y + 28} 505 {y}", "none", "#c07a1e", 6))
-    parts += [
-        circle(x, y, 7, "#f3cf94", "#c07a1e") for x, y in ((392, 205), (512, 196), (450, 222), (420, 218))
-    ]
+    parts += [circle(x, y, 7, "#f3cf94", "#c07a1e") for x, y in ((392, 205), (512, 196), (450, 222), (420, 218))]
     parts.append(ellipse(430, 300, 68, 34, "#f6b8a6"))
-    ridges = (
-        "M374 300" + "".join(f"L{380 + 14 * i} {276 if i % 2 else 324}" for i in range(1, 7)) + "L484 300"
-    )
+    ridges = "M374 300" + "".join(f"L{380 + 14 * i} {276 if i % 2 else 324}" for i in range(1, 7)) + "L484 300"
     parts.append(path(ridges, "none", "#a33b22", 3))
     parts += [box(318, 88, 40, 17, "#bfe0b4"), box(366, 76, 17, 40, "#bfe0b4")]
     parts += [line((318, 94), (358, 94), INK, 1), line((318, 99), (358, 99), INK, 1)]
@@ -196,9 +190,7 @@ def mitosis() -> None:
 Scale = Callable[[float, float], Point]
 
 
-def axes(
-    x_title: str, y_title: str, x_ticks: dict[float, str], y_ticks: dict[float, str]
-) -> tuple[Scale, list[str]]:
+def axes(x_title: str, y_title: str, x_ticks: dict[float, str], y_ticks: dict[float, str]) -> tuple[Scale, list[str]]:
     """A 600 by 400 plot: the scale that places a point, and the drawn axes with their grid."""
     x_low, x_high, y_high = min(x_ticks), max(x_ticks), max(y_ticks)
 

@@ -40,9 +40,7 @@ def dot(centre: Point, radius: float = 6, colour: str = INK) -> str:
 def path(points: Iterable[Point], fill: str = "none", colour: str = INK, closed: bool = True) -> str:
     tag = "polygon" if closed else "polyline"
     listed = " ".join(f"{x:g},{y:g}" for x, y in points)
-    return (
-        f'<{tag} points="{listed}" fill="{fill}" stroke="{colour}" stroke-width="3" stroke-linejoin="round"/>'
-    )
+    return f'<{tag} points="{listed}" fill="{fill}" stroke="{colour}" stroke-width="3" stroke-linejoin="round"/>'
 
 
 def label(at: Point, text: str, size: float = 26, colour: str = INK) -> str:

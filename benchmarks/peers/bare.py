@@ -17,7 +17,6 @@ import uvloop
 from aiohttp import web
 from pydantic import JsonValue
 
-
 dumps = partial(json.dumps, ensure_ascii=False)
 
 
@@ -33,8 +32,8 @@ def application(reply: JsonValue) -> web.Application:
     return app
 
 
-async def main() -> None:
-    runner = web.AppRunner(application(json.loads(Path(sys.argv[1]).read_text())), access_log=None)
+async def main(reply: JsonValue) -> None:
+    runner = web.AppRunner(application(reply), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     sys.stdout.write(f"listening {runner.addresses[0][1]}\n")
@@ -44,4 +43,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-        loop.run(main())
+        loop.run(main(json.loads(Path(sys.argv[1]).read_text())))

@@ -109,9 +109,7 @@ async def session() -> AsyncIterator[AsyncSession]:
         yield opened
 
 
-async def current_user(
-    authorization: Annotated[str, Header()], db: Annotated[AsyncSession, Depends(session)]
-) -> User:
+async def current_user(authorization: Annotated[str, Header()], db: Annotated[AsyncSession, Depends(session)]) -> User:
     digest = hashlib.sha256(authorization.removeprefix("Bearer ").encode()).digest()
     token = await db.scalar(select(Token).where(Token.hash == digest).options(selectinload(Token.user)))
     if token is None or token.user.blocked:
@@ -184,9 +182,7 @@ async def main() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     sys.stdout.write(f"listening {listener.getsockname()[1]}\n")
     sys.stdout.flush()
-    await uvicorn.Server(uvicorn.Config(app, loop="uvloop", access_log=False, log_level="warning")).serve(
-        [listener]
-    )
+    await uvicorn.Server(uvicorn.Config(app, loop="uvloop", access_log=False, log_level="warning")).serve([listener])
 
 
 if __name__ == "__main__":

@@ -34,9 +34,7 @@ class Readiness(BaseModel):
     parts: dict[str, str]
 
 
-def build(
-    router: Router, *, ready: Callable[[], Awaitable[Readiness]], registry: CollectorRegistry
-) -> web.Application:
+def build(router: Router, *, ready: Callable[[], Awaitable[Readiness]], registry: CollectorRegistry) -> web.Application:
     """All calls of the contract over `router`. `registry` gets the requests' figures; `/metrics` shows it."""
     app = web.Application()
     requests = Requests(registry)
@@ -73,9 +71,7 @@ def build(
         )
 
     async def metrics(request: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest(registry), headers=PLAIN | {"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        return web.Response(body=generate_latest(registry), headers=PLAIN | {"Content-Type": CONTENT_TYPE_LATEST})
 
     async def home(request: web.Request) -> web.Response:
         return web.Response(status=302, headers=PLAIN | {"Location": "/api/docs"})

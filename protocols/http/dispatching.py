@@ -1,4 +1,4 @@
-"""Finds the handler of a call by the parts of its path: a few look-ups, where a general router tries patterns in turn."""
+"""Finds the handler of a call by the parts of its path: a few look-ups, where a general router tries patterns."""
 
 from __future__ import annotations
 

@@ -56,8 +56,7 @@ def page(document: Json) -> str:
         own = [one for one in operations if tag in one[2]["tags"]]
         anchor = _anchor(tag)
         calls = "".join(
-            f'<li><a href="#{operation["operationId"]}">{_call(method, path)}</a>'
-            for method, path, operation in own
+            f'<li><a href="#{operation["operationId"]}">{_call(method, path)}</a>' for method, path, operation in own
         )
         menu.append(f'<h2><a href="#{anchor}">{escape(tag)}</a></h2><ul>{calls}</ul>')
         body = "".join(_operation(method, path, operation, schemas) for method, path, operation in own)
@@ -125,9 +124,7 @@ def _operation(method: str, path: str, operation: Json, schemas: Json) -> str:
         parts.append(f"<h4>Parameters</h4><table>{rows}</table>")
     for media, content in operation.get("requestBody", {}).get("content", {}).items():
         parts.append(f"<h4>Body <small>{media}</small></h4>{_body(content['schema'], schemas)}")
-    parts.append(
-        f"<details><summary>Example</summary><pre>{escape(_curl(method, path, operation))}</pre></details>"
-    )
+    parts.append(f"<details><summary>Example</summary><pre>{escape(_curl(method, path, operation))}</pre></details>")
     rows = "".join(_response(status, response) for status, response in operation["responses"].items())
     parts.append(f"<h4>Answers</h4><table>{rows}</table></article>")
     return "".join(parts)
@@ -138,8 +135,7 @@ def _response(status: str, response: Json) -> str:
         title = response.get("description", TITLES[int(status)])
         return f'<tr><td><a href="#problem-{status}">{status}</a></td><td>{escape(title)}</td></tr>'
     forms = [
-        f"{_type(content['schema'])} <small>{media}</small>"
-        for media, content in response.get("content", {}).items()
+        f"{_type(content['schema'])} <small>{media}</small>" for media, content in response.get("content", {}).items()
     ]
     return f"<tr><td>{status}</td><td>{'<br>'.join(forms) or escape(response['description'])}</td></tr>"
 

@@ -242,12 +242,8 @@ def _responder(route: Route) -> Callable[[Message], web.StreamResponse]:
 
         def file(reply: Message) -> web.Response:
             if not isinstance(reply, File):
-                raise TypeError(
-                    f"the reply to {route.message.__name__} is a {type(reply).__name__}, not a File"
-                )
-            return web.Response(
-                body=reply.content, status=status, headers=headers, content_type=reply.media_type
-            )
+                raise TypeError(f"the reply to {route.message.__name__} is a {type(reply).__name__}, not a File")
+            return web.Response(body=reply.content, status=status, headers=headers, content_type=reply.media_type)
 
         return file
 

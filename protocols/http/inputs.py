@@ -17,9 +17,7 @@ Search = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=
 LONGEST_INTEGER: Final = 20
 
 
-def derive(
-    message: type[Message], suffix: str, names: Iterable[str], narrow: Mapping[str, Any]
-) -> type[BaseModel]:
+def derive(message: type[Message], suffix: str, names: Iterable[str], narrow: Mapping[str, Any]) -> type[BaseModel]:
     """The fields `names` of a message as a model of their own; `narrow` gives some a tighter type.
 
     `Any`: pydantic's own type for an annotation that is only known at run time.

@@ -59,9 +59,7 @@ def json_object(raw: bytes) -> dict[str, object]:
     except ValueError as error:
         raise Unreadable(f"the body is not JSON: {error}") from None
     if type(value) is not dict:
-        raise Invalid(
-            "the body is not a JSON object", (FieldError(path="", message="Input should be an object"),)
-        )
+        raise Invalid("the body is not a JSON object", (FieldError(path="", message="Input should be an object"),))
     return value
 
 

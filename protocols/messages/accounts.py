@@ -110,9 +110,7 @@ class LinkCode(Message):
 class ReportQuestion(Command):
     question: str
     subject: Slug | None = None
-    text: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]*$")
-    ]
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
 
 
 class Reported(Message):

@@ -134,7 +134,7 @@ class QuestionBase(Message):
         tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...], Field(max_length=50)
     ] = ()
     image: Text | None = None
-    extra: dict[str, JsonValue] = {}
+    extra: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 Options = Annotated[tuple[Option, ...], Field(min_length=2, max_length=26)]

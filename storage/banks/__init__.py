@@ -26,9 +26,7 @@ _YAML = re.compile(
 _GIFT = re.compile(r"(?:^|\n)\s*(?:::|\$CATEGORY:)|(?<!\\)\{[^{}]*\}")
 
 
-def read(
-    content: bytes, *, name: str = "", subject: str | None = None, format: BankFormat | None = None
-) -> BankFile:
+def read(content: bytes, *, name: str = "", subject: str | None = None, format: BankFormat | None = None) -> BankFile:
     """What a bank file says. The format is found by its content, not by its name, unless it is given.
 
     `subject` is the slug to use where the file names none; `name` is told in messages.
@@ -53,8 +51,7 @@ def format_of(text: str) -> BankFormat:
     if first.startswith("//") or _GIFT.search(text):
         return "gift"
     raise BankFileError(
-        "line 1: this is neither YAML with `questions:`, nor JSON, nor GIFT with answers in {...}: "
-        f"{first[:60]!r}"
+        f"line 1: this is neither YAML with `questions:`, nor JSON, nor GIFT with answers in {{...}}: {first[:60]!r}"
     )
 
 

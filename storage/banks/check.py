@@ -69,9 +69,7 @@ def _faults(
     own_id = entry.content.get("id")
     if isinstance(own_id, str):
         if own_id in seen:
-            found.append(
-                ("id", f"{shown(own_id)} is already the id of {seen[own_id]}; an id is its own in a subject")
-            )
+            found.append(("id", f"{shown(own_id)} is already the id of {seen[own_id]}; an id is its own in a subject"))
         seen.setdefault(own_id, entry.where)
     name = entry.content.get("kind")
     kind = next((kind for kind in BASES if kind == name), None)
@@ -126,19 +124,13 @@ def _subject(bank: BankFile, known: Subject | None, requested: str | None) -> Su
     said = bank.declaration.slug if bank.declaration is not None else bank.subject
     slug = said or requested or (known.slug if known is not None else None)
     if slug is None:
-        raise _unplaced(
-            "the file names no subject; add `subject: SLUG` at its top, or choose one at the upload"
-        )
+        raise _unplaced("the file names no subject; add `subject: SLUG` at its top, or choose one at the upload")
     if requested is not None and requested != slug:
-        raise _unplaced(
-            f"the file is for `{slug}`, but `{requested}` was asked for; choose the one that is meant"
-        )
+        raise _unplaced(f"the file is for `{slug}`, but `{requested}` was asked for; choose the one that is meant")
     if known is not None and known.slug != slug:
         raise _unplaced(f"the file is for `{slug}`, not for `{known.slug}`")
     if bank.declaration is not None:
-        return (
-            bank.declaration if known is None else _with_topics(bank.declaration, known.topics, replace=False)
-        )
+        return bank.declaration if known is None else _with_topics(bank.declaration, known.topics, replace=False)
     if known is not None:
         return _with_topics(known, tuple(bank.topics), replace=not bank.derived)
     topics = tuple(bank.topics) or _used_topics(bank)
@@ -157,9 +149,7 @@ def _with_topics(subject: Subject, topics: tuple[Topic, ...], *, replace: bool) 
 
 
 def _used_topics(bank: BankFile) -> tuple[Topic, ...]:
-    used = dict.fromkeys(
-        topic for entry in bank.entries if isinstance(topic := entry.content.get("topic"), str)
-    )
+    used = dict.fromkeys(topic for entry in bank.entries if isinstance(topic := entry.content.get("topic"), str))
     topics = []
     for slug in used:
         try:

@@ -27,9 +27,7 @@ def bank_of(tree: Tree, format: BankFormat) -> BankFile:
     members = _settled(tree, _HEAD)
     if tree.items is None:
         if tree.lines.get("questions") is None:
-            raise BankFileError(
-                "the file has no `questions`; a bank file holds `subject` and a list of `questions`"
-            )
+            raise BankFileError("the file has no `questions`; a bank file holds `subject` and a list of `questions`")
         raise BankFileError(f"line {tree.lines['questions']}: `questions` must be a list of questions")
     subject = members.get("subject")
     title = members.get("title")
@@ -53,9 +51,7 @@ def _settled(tree: Tree, known: tuple[str, ...]) -> dict[str, JsonValue]:
         line = tree.lines[name]
         if name not in known:
             saying = f"unknown field {shown(name)}; {did_you_mean(name, known)}"
-            raise BankFileError(
-                f"line {line}: {saying}", [EntryError(where=f"line {line}", path=name, message=saying)]
-            )
+            raise BankFileError(f"line {line}: {saying}", [EntryError(where=f"line {line}", path=name, message=saying)])
         try:
             settled[name] = settle(member, typed=name == "extra", path=name)
         except Unsettled as error:

@@ -161,9 +161,7 @@ def _ungradable(parsed: GiftQuestion) -> str | None:
 def _question(parsed: GiftQuestion) -> Question:
     answers = parsed.answers or ""
     format, text = format_of(parsed.text, "moodle")
-    text = to_markdown(freed(text, breaks=True), format) or to_markdown(
-        freed(parsed.title, breaks=True), "plain"
-    )
+    text = to_markdown(freed(text, breaks=True), format) or to_markdown(freed(parsed.title, breaks=True), "plain")
     if not text:
         raise GiftError("the question has no text; write what is asked before the answers", "text")
     if answers.startswith("#"):
@@ -225,9 +223,7 @@ def _choices(answers: str, format: TextFormat) -> Question:
     pieces = _pieces(answers, "=~")
     if len(pieces) < 2:
         raise GiftError("only one choice; offer at least two, each after `=` or `~`", "options")
-    weights = [
-        piece.weight if piece.weight is not None else (1.0 if piece.right else 0.0) for piece in pieces
-    ]
+    weights = [piece.weight if piece.weight is not None else (1.0 if piece.right else 0.0) for piece in pieces]
     options: list[JsonValue] = []
     for at, piece in enumerate(pieces):
         option: dict[str, JsonValue] = {"id": _letter(at), "text": _markdown(piece.text, format)}
@@ -246,9 +242,7 @@ def _choices(answers: str, format: TextFormat) -> Question:
     if not chosen:
         raise GiftError("no right answer; put `=` before it, or give right answers weights, as ~%50%", "key")
     if total < _WHOLE:
-        raise GiftError(
-            f"the weights of the right answers add up to {total * 100:g}%; they must give 100%", "options"
-        )
+        raise GiftError(f"the weights of the right answers add up to {total * 100:g}%; they must give 100%", "options")
     if partial and marked:
         # Several whole answers beside partial ones: in shares of what all of them give together.
         weights = [weight / total if weight > 0 else weight for weight in weights]
@@ -315,17 +309,13 @@ def _text(answers: str, format: TextFormat) -> Question:
     _whole(best)
     key: dict[str, JsonValue] = {"accept": accept}
     if patterns:
-        key["pattern"] = (
-            "|".join(patterns) if len(patterns) == 1 else "|".join(f"(?:{one})" for one in patterns)
-        )
+        key["pattern"] = "|".join(patterns) if len(patterns) == 1 else "|".join(f"(?:{one})" for one in patterns)
     return {"kind": "text", "key": key}
 
 
 def _pattern(text: str) -> str:
     """RE2 for a short answer of Moodle, where `*` stands for anything and `\\*` for itself."""
-    parts = [
-        _RE2_SIGNS.sub(r"\\\g<0>", part.replace("\0", "*")) for part in text.replace("\\*", "\0").split("*")
-    ]
+    parts = [_RE2_SIGNS.sub(r"\\\g<0>", part.replace("\0", "*")) for part in text.replace("\\*", "\0").split("*")]
     return ".*".join(parts)
 
 
@@ -388,14 +378,10 @@ def _match(answers: str, format: TextFormat) -> Question:
             continue
         asked, arrow, answer = pair.partition("->")
         if not arrow:
-            raise GiftError(
-                f"the pair {shown(freed(pair, breaks=False))} has no `->`; write =left -> right", "key"
-            )
+            raise GiftError(f"the pair {shown(freed(pair, breaks=False))} has no `->`; write =left -> right", "key")
         offered = to_markdown(freed(answer, breaks=True), "plain")
         if not offered:
-            raise GiftError(
-                f"nothing stands after `->` in {shown(freed(pair, breaks=False))}; add it", "right"
-            )
+            raise GiftError(f"nothing stands after `->` in {shown(freed(pair, breaks=False))}; add it", "right")
         if offered not in known:
             known[offered] = f"r{len(known) + 1}"
             right.append({"id": known[offered], "text": offered})

@@ -145,17 +145,13 @@ def parse(block: Block) -> GiftQuestion:
     if opening < 0 or 0 <= closing < opening:
         raise GiftError("a closing `}` without an opening `{`; open the answers, or write `\\}` for the sign")
     if closing < 0:
-        raise GiftError(
-            "the opening `{` is never closed; close the answers with `}`, or write `\\{` for the sign"
-        )
+        raise GiftError("the opening `{` is never closed; close the answers with `}`, or write `\\{` for the sign")
     answers = text[opening + 1 : closing].strip()
     if "{" in answers:
         raise GiftError("a `{` inside the answers; write `\\{` for the sign")
     before, after = text[:opening], text[closing + 1 :]
     if "{" in after or "}" in after:
-        raise GiftError(
-            "a second brace after the answers; separate questions by a blank line, or write `\\{` or `\\}`"
-        )
+        raise GiftError("a second brace after the answers; separate questions by a blank line, or write `\\{` or `\\}`")
     answers, separator, feedback = answers.rpartition("####") if "####" in answers else (answers, "", "")
     # What follows the answers makes them a gap in a sentence.
     body = before.rstrip() if not after.strip() else before + "_____" + after

@@ -40,9 +40,7 @@ class _Reader:
             self._expect("{", "a bank file is an object with `questions`")
             self._members(tree)
         if self._peek():
-            raise self._error(
-                "the file goes on after its end; remove what follows, or put commas and brackets right"
-            )
+            raise self._error("the file goes on after its end; remove what follows, or put commas and brackets right")
         return tree
 
     def _members(self, tree: Tree) -> None:

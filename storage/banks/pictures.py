@@ -38,11 +38,7 @@ def resolve(reference: str, folder: Path | None) -> Picture | None:
     if FILE_ID.fullmatch(reference):
         return None
     name = repr(reference if len(reference) <= 60 else reference[:60] + "…")
-    content = (
-        _from_data(reference, name)
-        if reference.startswith("data:")
-        else _from_folder(reference, name, folder)
-    )
+    content = _from_data(reference, name) if reference.startswith("data:") else _from_folder(reference, name, folder)
     if len(content) > MOST_BYTES:
         raise PictureError(f"{name} has {len(content)} bytes; at most {MOST_BYTES} are kept")
     media_type = media_type_of(content)

@@ -104,9 +104,7 @@ def _compiled(declared: str) -> tuple[Mapping[Kind, type[QuestionBase]], TypeAda
     for kind in subject.kinds:
         base = BASES[kind]
         members: dict[str, Any] = {"kind": (Literal[kind], ...), **fields}
-        models[kind] = create_model(
-            base.__name__, __base__=base, __doc__=f"A question of kind {kind}.", **members
-        )
+        models[kind] = create_model(base.__name__, __base__=base, __doc__=f"A question of kind {kind}.", **members)
     # The union is made at run time, which the type checker cannot follow.
     union: Any = reduce(operator.or_, models.values())
     if len(models) > 1:
@@ -127,9 +125,7 @@ def _topic(subject: Subject) -> Any:
         return slug
 
     choices: list[JsonValue] = [{"const": slug, "title": title} for slug, title in titles.items()]
-    listed = Field(
-        description="One of the subject's topics.", json_schema_extra={"oneOf": choices} if choices else {}
-    )
+    listed = Field(description="One of the subject's topics.", json_schema_extra={"oneOf": choices} if choices else {})
     return Annotated[Slug, AfterValidator(one_of_its_topics), listed]
 
 

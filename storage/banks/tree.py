@@ -68,10 +68,7 @@ def settle(value: object, *, typed: bool | None = False, path: str = "", depth: 
     if depth >= MAX_DEPTH:
         raise Unsettled(path, f"nested deeper than {MAX_DEPTH} levels; no question needs that")
     if isinstance(value, list):
-        return [
-            settle(item, typed=typed, path=_join(path, str(at)), depth=depth + 1)
-            for at, item in enumerate(value)
-        ]
+        return [settle(item, typed=typed, path=_join(path, str(at)), depth=depth + 1) for at, item in enumerate(value)]
     assert isinstance(value, dict)
     settled: dict[str, JsonValue] = {}
     for name, member in value.items():

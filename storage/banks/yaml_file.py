@@ -27,9 +27,7 @@ def read_yaml(text: str) -> Tree:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
         saying = error.problem or "cannot be read"
         if error.context:
-            begun = (
-                f" (begun in line {error.context_mark.line + 1})" if error.context_mark is not None else ""
-            )
+            begun = f" (begun in line {error.context_mark.line + 1})" if error.context_mark is not None else ""
             saying += f" {error.context}{begun}"
         raise BankFileError(f"{where}not YAML: {saying}") from None
     except yaml.YAMLError as error:
@@ -59,9 +57,7 @@ class _Composer:
             self._checked(event)
             tree.items = self._items()
         else:
-            raise BankFileError(
-                f"{_place(event)}: a bank file is a mapping with `questions`, not a single value"
-            )
+            raise BankFileError(f"{_place(event)}: a bank file is a mapping with `questions`, not a single value")
         event = next(self._events)
         while not isinstance(event, events.StreamEndEvent):
             if isinstance(event, events.DocumentStartEvent):
@@ -73,9 +69,7 @@ class _Composer:
         while not isinstance(event := next(self._events), events.MappingEndEvent):
             name = self._name(event)
             if name in tree.lines:
-                raise BankFileError(
-                    f"{_place(event)}: `{name}` stands twice (first in line {tree.lines[name]})"
-                )
+                raise BankFileError(f"{_place(event)}: `{name}` stands twice (first in line {tree.lines[name]})")
             tree.lines[name] = _line(event)
             event = next(self._events)
             if name == "questions" and isinstance(event, events.SequenceStartEvent):
@@ -126,9 +120,7 @@ class _Composer:
             text = bool(event.style) or event.tag in ("!", _CORE + "str")
             value = event.value if text else Written(event.value)
         elif depth >= MAX_DEPTH:
-            raise BankFileError(
-                f"{_place(event)}: nested deeper than {MAX_DEPTH} levels; no question needs that"
-            )
+            raise BankFileError(f"{_place(event)}: nested deeper than {MAX_DEPTH} levels; no question needs that")
         elif isinstance(event, events.SequenceStartEvent):
             value = self._sequence(depth)
         else:
@@ -154,9 +146,7 @@ class _Composer:
 
     def _alias(self, event: events.AliasEvent) -> object:
         if event.anchor not in self._anchors:
-            raise BankFileError(
-                f"{_place(event)}: the alias `*{event.anchor}` stands for nothing known before it"
-            )
+            raise BankFileError(f"{_place(event)}: the alias `*{event.anchor}` stands for nothing known before it")
         value, size = self._anchors[event.anchor]
         self._size += size
         self._repeated += size

@@ -58,6 +58,4 @@ def is_transient(error: Exception) -> bool:
     """Whether the same may well succeed a little later."""
     if isinstance(error, (ConnectionFailure, AutoReconnect, NetworkTimeout, ExecutionTimeout)):
         return True
-    return isinstance(error, PyMongoError) and (
-        error.timeout or error.has_error_label("TransientTransactionError")
-    )
+    return isinstance(error, PyMongoError) and (error.timeout or error.has_error_label("TransientTransactionError"))

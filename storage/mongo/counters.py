@@ -27,9 +27,7 @@ async def checkpoint(database: Database) -> int:
     return position
 
 
-async def advance(
-    client: Client, database: Database, after: int, upto: int, tallies: Sequence[Tally]
-) -> None:
+async def advance(client: Client, database: Database, after: int, upto: int, tallies: Sequence[Tally]) -> None:
     """Add tallies to the counters and move the checkpoint, in one transaction.
 
     Raises:

@@ -63,9 +63,7 @@ def unpack(content: bytes) -> dict[str, Any]:
 
 async def prepare(database: Database) -> None:
     """Make the indexes; harmless when they are there."""
-    await database.questions.create_index(
-        [("subject", ASCENDING), ("id", ASCENDING)], unique=True, name="subject_id"
-    )
+    await database.questions.create_index([("subject", ASCENDING), ("id", ASCENDING)], unique=True, name="subject_id")
     await database.questions.create_index([("revision", ASCENDING)], name="revision")
 
 

@@ -89,9 +89,7 @@ async def change_user(db: Executor, user: int, changes: Mapping[str, Any]) -> Re
 
 async def set_password_hash(db: Executor, user: int, old: str, new: str) -> None:
     """Replace a hash by one of the same password; does nothing if the password was changed meanwhile."""
-    await db.execute(
-        "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2", user, old, new
-    )
+    await db.execute("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2", user, old, new)
 
 
 async def set_role(db: Executor, login: str, role: Role) -> int | None:
@@ -106,10 +104,7 @@ async def set_role(db: Executor, login: str, role: Role) -> int | None:
 
 async def set_blocked(db: Executor, user: int, blocked: bool) -> bool:
     """Block or unblock; False when there is no such user."""
-    return (
-        await db.fetchval("UPDATE users SET blocked = $2 WHERE id = $1 RETURNING id", user, blocked)
-        is not None
-    )
+    return await db.fetchval("UPDATE users SET blocked = $2 WHERE id = $1 RETURNING id", user, blocked) is not None
 
 
 async def set_last_seen(db: Executor, seen: Mapping[int, datetime]) -> None:
@@ -250,9 +245,7 @@ async def kept_about(pool: Pool, user: int) -> dict[str, list[Record]] | None:
         profile = await user_by_id(connection, user)
         if profile is None:
             return None
-        return {"users": [profile]} | {
-            table: await connection.fetch(sql, user) for table, sql in queries.items()
-        }
+        return {"users": [profile]} | {table: await connection.fetch(sql, user) for table, sql in queries.items()}
 
 
 async def erase(connection: Connection, user: int) -> None:

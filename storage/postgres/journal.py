@@ -162,9 +162,7 @@ async def load(pool: asyncpg.Pool[asyncpg.Record], users: Sequence[int]) -> dict
         users,
         timeout=COMMIT_SECONDS,
     )
-    return {
-        row["user_id"]: History(row["seq"] or 0, row["state"], tuple(row["events"])) for row in rows
-    }
+    return {row["user_id"]: History(row["seq"] or 0, row["state"], tuple(row["events"])) for row in rows}
 
 
 async def load_events(pool: asyncpg.Pool[asyncpg.Record], user: int) -> History:
@@ -175,9 +173,7 @@ async def load_events(pool: asyncpg.Pool[asyncpg.Record], user: int) -> History:
     return History(0, None, tuple(row["data"] for row in events))
 
 
-async def save_snapshots(
-    pool: asyncpg.Pool[asyncpg.Record], snapshots: Sequence[tuple[int, int, bytes]]
-) -> None:
+async def save_snapshots(pool: asyncpg.Pool[asyncpg.Record], snapshots: Sequence[tuple[int, int, bytes]]) -> None:
     """Keep the state of users, each `(user, seq, state)`; an older one never replaces a newer one."""
     await pool.execute(
         "INSERT INTO snapshots (user_id, seq, state)"

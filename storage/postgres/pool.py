@@ -73,9 +73,7 @@ async def open_pool(url: str, *, size: int = 8, patience: float = 30.0) -> Pool:
             pool.terminate()
             if not is_transient(error) or loop.time() + pause > deadline:
                 raise
-            log.warning(
-                "database does not answer yet", engine="postgres", problem=repr(error), next_try_in=pause
-            )
+            log.warning("database does not answer yet", engine="postgres", problem=repr(error), next_try_in=pause)
         else:
             return pool
         await asyncio.sleep(pause)

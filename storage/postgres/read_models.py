@@ -96,9 +96,7 @@ async def skip(pool: asyncpg.Pool[asyncpg.Record], after: int, upto: int) -> Non
         await _move_checkpoint(connection, after, upto)
 
 
-async def _move_checkpoint(
-    connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], after: int, upto: int
-) -> None:
+async def _move_checkpoint(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], after: int, upto: int) -> None:
     moved = await connection.execute(
         "UPDATE checkpoints SET position = $3 WHERE relay = $1 AND position = $2",
         RELAY,

@@ -96,8 +96,7 @@ def bank_file(subject: str, questions: list[dict[str, Json]] | None = None, **mo
         "title": "Проверка",
         **more,
         "questions": [
-            {"topic": question["id"], "text": f"Question {question['id']}", "explanation": EXPLANATION}
-            | question
+            {"topic": question["id"], "text": f"Question {question['id']}", "explanation": EXPLANATION} | question
             for question in listed
         ],
     }

@@ -74,9 +74,7 @@ class Client:
         data: bytes | aiohttp.FormData | AsyncIterator[bytes] | None,
         headers: dict[str, str],
     ) -> Answer:
-        async with self.session.request(
-            method, url, data=data, headers=headers, allow_redirects=False
-        ) as response:
+        async with self.session.request(method, url, data=data, headers=headers, allow_redirects=False) as response:
             return Answer(response.status, dict(response.headers), await response.read())
 
     async def ask(self, method: str, path: str, body: Json = None, *, status: int = 200) -> Json:

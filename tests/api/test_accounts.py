@@ -81,9 +81,7 @@ WRONG_APPLICATIONS: list[tuple[Json, str]] = [
 
 
 @pytest.mark.parametrize(("wrong", "path"), WRONG_APPLICATIONS)
-async def test_a_wrong_application_opens_nothing_and_names_the_place(
-    guest: Client, wrong: Json, path: str
-) -> None:
+async def test_a_wrong_application_opens_nothing_and_names_the_place(guest: Client, wrong: Json, path: str) -> None:
     body = application()
     told = await guest.refused(422, "POST", "/users", body | wrong)
     assert paths_of(told) == {path}
@@ -158,9 +156,7 @@ async def test_tokens_are_kept_hashed(student: Client) -> None:
     assert student.token not in await everything_in_postgres(student)
 
 
-@pytest.mark.parametrize(
-    "header", [None, "", "Bearer", "Bearer ", "Bearer nothing", "Basic YTpi", "Bearer \xe9"]
-)
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Bearer nothing", "Basic YTpi", "Bearer \xe9"])
 async def test_no_token_or_a_wrong_one_is_401(guest: Client, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
     for method, path in (("GET", "/me"), ("GET", "/trainings"), ("DELETE", "/tokens/current")):
@@ -202,9 +198,7 @@ async def test_a_grade_can_be_taken_away(student: Client) -> None:
         ({"user": 1}, "user"),
     ],
 )
-async def test_a_wrong_change_of_the_profile_changes_nothing(
-    student: Client, change: Json, path: str
-) -> None:
+async def test_a_wrong_change_of_the_profile_changes_nothing(student: Client, change: Json, path: str) -> None:
     told = await student.refused(422, "PATCH", "/me", {"name": "Other"} | change)
     assert paths_of(told) == {path}
     assert (await student.get("/me"))["name"] == "Student"
@@ -234,9 +228,7 @@ async def test_the_export_holds_everything_about_the_user(student: Client, walk:
         ("text", "Ель", 0.5),
         ("single", "b", 1.0),
     ]
-    assert [(one["question"], one["text"]) for one in kept["reports"]] == [
-        ("single", "Both b and c are right")
-    ]
+    assert [(one["question"], one["text"]) for one in kept["reports"]] == [("single", "Both b and c are right")]
     assert [row["data"]["type"] for row in kept["journal"]] == [
         "favorite",
         "started",
@@ -260,17 +252,13 @@ async def everything_in_postgres(client: Client) -> str:
     return "\n".join(rows)
 
 
-async def test_erasing_the_account_leaves_nothing_personal_and_keeps_the_counters(
-    guest: Client, own: Bank
-) -> None:
+async def test_erasing_the_account_leaves_nothing_personal_and_keeps_the_counters(guest: Client, own: Bank) -> None:
     """The journal keeps that a question was answered, for its statistics, but neither by what nor by whom."""
     student = await guest.register(login="unforgettable", name="Незабвенная", grade=9)
     await train(student, own, {"text": "не скажу никому", "single": "b"})
     await begin(student, own)
     await student.ask("PUT", f"/me/favorites/order?subject={own.subject}", status=204)
-    await student.post(
-        f"/questions/text/reports?subject={own.subject}", {"text": "тайная жалоба"}, status=201
-    )
+    await student.post(f"/questions/text/reports?subject={own.subject}", {"text": "тайная жалоба"}, status=201)
     await student.post("/me/link", status=201)
     secrets = ("unforgettable", "Незабвенная", "не скажу никому", "тайная жалоба")
     before = await everything_in_postgres(student)
@@ -291,9 +279,7 @@ async def test_erasing_the_account_leaves_nothing_personal_and_keeps_the_counter
                WHERE table_schema = 'public' AND column_name = 'user_id' AND table_name <> 'journal'"""
         )
         for (table,) in tables:
-            assert (
-                await connection.fetchval(f"SELECT count(*) FROM {table} WHERE user_id = $1", student.id) == 0
-            )
+            assert await connection.fetchval(f"SELECT count(*) FROM {table} WHERE user_id = $1", student.id) == 0
     finally:
         await connection.close()
     assert await own.statistics("single") == {"answered": 1, "correct": 1}

@@ -112,9 +112,7 @@ $CATEGORY: top/basics
 """
 
 
-async def test_gift_is_imported_and_what_no_machine_can_grade_is_skipped(
-    editor: Client, student: Client
-) -> None:
+async def test_gift_is_imported_and_what_no_machine_can_grade_is_skipped(editor: Client, student: Client) -> None:
     slug = new_slug()
     answer_ = await editor.upload("import", GIFT.encode(), name="bank.txt", subject=slug, format="gift")
     assert answer_.status == 200, answer_.content
@@ -124,9 +122,7 @@ async def test_gift_is_imported_and_what_no_machine_can_grade_is_skipped(
     assert report["errors"] == []
     (skipped,) = report["skipped"]
     assert skipped["reason"]
-    training = await student.post(
-        "/trainings", {"subject": slug, "filters": {"kinds": ["number"]}}, status=201
-    )
+    training = await student.post("/trainings", {"subject": slug, "filters": {"kinds": ["number"]}}, status=201)
     verdict = await answer(student, training, training["question"]["id"], "4,5")
     assert verdict["verdict"] == "correct"
 
@@ -190,9 +186,7 @@ async def test_the_subject_may_be_said_beside_the_file(editor: Client) -> None:
     assert (answer.status, answer.json["subject"]) == (200, slug)
 
 
-async def test_a_file_for_another_subject_than_the_one_asked_for_is_refused(
-    editor: Client, own: Bank
-) -> None:
+async def test_a_file_for_another_subject_than_the_one_asked_for_is_refused(editor: Client, own: Bank) -> None:
     before = await subjects(editor)
     problem(await editor.upload("import", as_json(bank_file(own.subject)), subject="mathematics"), 422)
     assert await subjects(editor) == before
@@ -259,16 +253,11 @@ def png() -> bytes:
     """A white dot."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-        )
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
     header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b"\0\xff"))
-        + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0\xff")) + chunk(b"IEND", b"")
     )
 
 
@@ -348,12 +337,8 @@ REFUSED_QUESTIONS: dict[str, tuple[Json, str]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("change", "path"), [pytest.param(*case, id=name) for name, case in REFUSED_QUESTIONS.items()]
-)
-async def test_a_wrong_question_is_refused_and_the_place_is_named(
-    editor: Client, change: Json, path: str
-) -> None:
+@pytest.mark.parametrize(("change", "path"), [pytest.param(*case, id=name) for name, case in REFUSED_QUESTIONS.items()])
+async def test_a_wrong_question_is_refused_and_the_place_is_named(editor: Client, change: Json, path: str) -> None:
     slug = new_slug()
     told = problem(await editor.upload("import", one_question(slug, **change)), 422)
     assert path in {error["path"] for error in told["errors"]}
@@ -368,9 +353,7 @@ async def test_an_id_that_stands_twice_is_refused(editor: Client) -> None:
     assert slug not in await subjects(editor)
 
 
-async def test_a_pattern_that_backtracks_elsewhere_is_matched_at_once(
-    editor: Client, student: Client
-) -> None:
+async def test_a_pattern_that_backtracks_elsewhere_is_matched_at_once(editor: Client, student: Client) -> None:
     """RE2 takes linear time: with a backtracking matcher this answer would take longer than the universe."""
     slug = new_slug()
     question = {"id": "p", "kind": "text", "difficulty": 1, "key": {"pattern": "(a+)+b"}}
@@ -406,9 +389,7 @@ REFUSED_FILES = {
 
 
 @pytest.mark.parametrize("content", REFUSED_FILES.values(), ids=REFUSED_FILES)
-async def test_a_file_that_cannot_be_read_is_refused_and_changes_nothing(
-    editor: Client, content: bytes
-) -> None:
+async def test_a_file_that_cannot_be_read_is_refused_and_changes_nothing(editor: Client, content: bytes) -> None:
     before = await subjects(editor)
     told = problem(await editor.upload("import", content, name="bank"), 422)
     assert told["errors"]

@@ -61,18 +61,14 @@ async def test_verdicts_are_told_when_the_exam_is_over(student: Client, walk: Ba
     await answer(student, training, "single", "b")
     await answer(student, training, "number", 7)
     ended = await student.post(f"/trainings/{training['id']}/finish")
-    told = {
-        one["question"]: (one["score"], one["verdict"], one["key"]) for one in ended["summary"]["questions"]
-    }
+    told = {one["question"]: (one["score"], one["verdict"], one["key"]) for one in ended["summary"]["questions"]}
     assert told["single"] == (1, "correct", "b")
     assert told["number"] == (0, "wrong", {"value": 0.5, "tolerance": 0.1})
     assert told["text"][:2] == (None, None)
     assert ended["progress"]["correct"] == 1
 
 
-async def test_the_last_answer_ends_the_exam_and_its_own_verdict_stays_untold(
-    student: Client, walk: Bank
-) -> None:
+async def test_the_last_answer_ends_the_exam_and_its_own_verdict_stays_untold(student: Client, walk: Bank) -> None:
     training = await exam(student, walk, "single")
     verdict = await answer(student, training, "single", "b")
     assert verdict["next"] is None

@@ -35,9 +35,9 @@ async def test_figures_are_exact_after_known_answers(student: Client, walk: Bank
 
     assert plain(told["totals"]) == {"answered": 6, "correct": 2, "score": 2.75}
     assert told["trainings"] == 3
-    assert sorted(
-        (one["subject"], one["answered"], one["correct"], one["score"]) for one in told["by_subject"]
-    ) == (sorted([(walk.subject, 3, 1, 1.5), (own.subject, 3, 1, 1.25)]))
+    assert sorted((one["subject"], one["answered"], one["correct"], one["score"]) for one in told["by_subject"]) == (
+        sorted([(walk.subject, 3, 1, 1.5), (own.subject, 3, 1, 1.25)])
+    )
     topics = {(one["subject"], one["topic"]): plain(one) for one in told["by_topic"]}
     assert topics[own.subject, "single"] == {
         "subject": own.subject,
@@ -111,9 +111,7 @@ async def test_the_picture_of_a_newcomer(student: Client) -> None:
     await student.refused(404, "GET", "/me/statistics.png?subject=alchemy")
 
 
-async def test_the_leaderboard_adds_up_scores_and_gives_equals_the_same_place(
-    guest: Client, own: Bank
-) -> None:
+async def test_the_leaderboard_adds_up_scores_and_gives_equals_the_same_place(guest: Client, own: Bank) -> None:
     best, second, equal, last = [await guest.register(name=name) for name in ("Ада", "Боря", "Вера", "Гриша")]
     await train(best, own, {"single": "b", "number": 0.5})
     await train(second, own, {"single": "b", "multiple": ["a"]})

@@ -64,9 +64,7 @@ async def test_keeping_and_dropping_a_favourite_twice_is_as_once(student: Client
     path = f"/me/favorites/single?subject={walk.subject}"
     for method in ("PUT", "PUT", "DELETE", "DELETE"):
         await student.ask(method, path, status=204)
-    await student.refused(
-        409, "POST", "/trainings", {"subject": walk.subject, "filters": {"only": "favorites"}}
-    )
+    await student.refused(409, "POST", "/trainings", {"subject": walk.subject, "filters": {"only": "favorites"}})
 
 
 async def test_favourites_are_of_one_student(student: Client, another_student: Client, walk: Bank) -> None:
@@ -87,9 +85,7 @@ async def test_an_unknown_favourite_is_404(student: Client, walk: Bank) -> None:
     await student.refused(404, "DELETE", "/me/favorites/no-such")
 
 
-async def test_when_nothing_matches_it_is_told_how_many_do_without_each_filter(
-    student: Client, walk: Bank
-) -> None:
+async def test_when_nothing_matches_it_is_told_how_many_do_without_each_filter(student: Client, walk: Bank) -> None:
     filters = {"topics": ["text", "order"], "kinds": ["single", "text"], "difficulty": {"min": 5}}
     told = await student.refused(409, "POST", "/trainings", {"subject": walk.subject, "filters": filters})
     assert told["without"] == {"topics": 0, "kinds": 1, "difficulty": 1}
@@ -104,9 +100,7 @@ async def test_no_mistakes_yet_is_told_with_how_many_there_are_besides(student: 
     assert told["without"] == {"only": 2, "kinds": 0}
 
 
-async def test_a_topic_that_the_subject_does_not_have_is_named_beside_those_it_has(
-    student: Client, walk: Bank
-) -> None:
+async def test_a_topic_that_the_subject_does_not_have_is_named_beside_those_it_has(student: Client, walk: Bank) -> None:
     filters = {"topics": ["text", "alchemy"], "kinds": ["text"]}
     told = await student.refused(409, "POST", "/trainings", {"subject": walk.subject, "filters": filters})
     assert told["without"] == {"topics": 1, "kinds": 1}

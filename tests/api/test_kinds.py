@@ -50,9 +50,7 @@ SCORES: list[tuple[str, Json, float]] = [
 
 
 @pytest.mark.parametrize(("question", "response", "score"), SCORES)
-async def test_an_answer_scores(
-    student: Client, walk: Bank, question: str, response: Json, score: float
-) -> None:
+async def test_an_answer_scores(student: Client, walk: Bank, question: str, response: Json, score: float) -> None:
     training = await begin(student, walk, question)
     verdict = await answer(student, training, question, response)
     assert verdict["question"] == question

@@ -14,9 +14,7 @@ async def ids(editor: Client, query: str) -> list[str]:
     return [one["id"] for one in (await editor.get(f"/admin/questions?{query}"))["items"]]
 
 
-async def test_a_question_is_shown_with_its_key_and_its_figures(
-    editor: Client, student: Client, own: Bank
-) -> None:
+async def test_a_question_is_shown_with_its_key_and_its_figures(editor: Client, student: Client, own: Bank) -> None:
     await train(student, own, {"single": "b"})
     shown = await editor.get(f"/admin/questions/single?subject={own.subject}")
     told = shown.pop("question")
@@ -92,9 +90,7 @@ CHANGES: list[tuple[Json, str]] = [
 
 
 @pytest.mark.parametrize(("change", "path"), CHANGES)
-async def test_a_change_that_makes_no_question_is_refused(
-    editor: Client, walk: Bank, change: Json, path: str
-) -> None:
+async def test_a_change_that_makes_no_question_is_refused(editor: Client, walk: Bank, change: Json, path: str) -> None:
     question = f"/admin/questions/single?subject={walk.subject}"
     before = await editor.get(question)
     told = await editor.refused(422, "PATCH", question, change)
@@ -117,9 +113,7 @@ async def test_an_archived_question_is_drawn_no_more_and_keeps_its_figures(
     assert "single" in await ids(editor, f"subject={own.subject}&archived=true")
 
 
-async def test_a_training_that_holds_an_archived_question_goes_on(
-    editor: Client, student: Client, own: Bank
-) -> None:
+async def test_a_training_that_holds_an_archived_question_goes_on(editor: Client, student: Client, own: Bank) -> None:
     training = await begin(student, own, "single")
     await editor.ask("DELETE", f"/admin/questions/single?subject={own.subject}", status=204)
     assert await student.get("/trainings/current") == training
@@ -127,17 +121,13 @@ async def test_a_training_that_holds_an_archived_question_goes_on(
     assert await own.statistics("single") == {"answered": 1, "correct": 1}
 
 
-async def test_an_archived_question_that_is_imported_again_is_back(
-    editor: Client, student: Client, own: Bank
-) -> None:
+async def test_an_archived_question_that_is_imported_again_is_back(editor: Client, student: Client, own: Bank) -> None:
     await editor.ask("DELETE", f"/admin/questions/single?subject={own.subject}", status=204)
     await imported(editor, bank_file(own.subject))
     assert (await begin(student, own, "single"))["question"]["id"] == "single"
 
 
-async def test_subjects_tell_how_many_questions_can_be_drawn(
-    editor: Client, guest: Client, own: Bank
-) -> None:
+async def test_subjects_tell_how_many_questions_can_be_drawn(editor: Client, guest: Client, own: Bank) -> None:
     async def counts() -> tuple[int, int]:
         listed = (await guest.get("/subjects"))["items"]
         (subject,) = [one for one in listed if one["slug"] == own.subject]

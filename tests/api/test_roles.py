@@ -44,9 +44,7 @@ async def test_an_editor_trains_like_everybody(editor: Client, walk: Bank) -> No
     assert training["status"] == "open"
 
 
-async def test_a_blocked_user_comes_in_neither_by_a_token_nor_by_the_password(
-    student: Client, guest: Client
-) -> None:
+async def test_a_blocked_user_comes_in_neither_by_a_token_nor_by_the_password(student: Client, guest: Client) -> None:
     connection = await connect(student.service)
     try:
         await connection.execute("UPDATE users SET blocked = true WHERE id = $1", student.id)

@@ -140,9 +140,7 @@ async def test_starting_another_training_finishes_the_open_one(student: Client, 
 
 async def test_a_training_that_cannot_start_leaves_the_open_one_alone(student: Client, walk: Bank) -> None:
     training = await begin(student, walk)
-    await student.refused(
-        409, "POST", "/trainings", {"subject": walk.subject, "filters": {"only": "mistakes"}}
-    )
+    await student.refused(409, "POST", "/trainings", {"subject": walk.subject, "filters": {"only": "mistakes"}})
     assert await student.get("/trainings/current") == training
 
 
@@ -179,9 +177,7 @@ async def test_the_same_response_again_gets_the_same_verdict(student: Client, ow
     assert await own.statistics("multiple") == {"answered": 1, "correct": 0}
 
 
-async def test_the_last_response_again_gets_the_same_verdict_though_all_is_over(
-    student: Client, walk: Bank
-) -> None:
+async def test_the_last_response_again_gets_the_same_verdict_though_all_is_over(student: Client, walk: Bank) -> None:
     training = await begin(student, walk, "single")
     first = await answer(student, training, "single", "b")
     assert first["next"] is None

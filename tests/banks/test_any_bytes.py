@@ -48,9 +48,7 @@ VALUES = st.recursive(
     | st.floats()
     | st.text(max_size=8)
     | st.sampled_from(["single", "multiple", "text", "number", "order", "match", "a"]),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=5)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=5),
     max_leaves=12,
 )
 QUESTIONS = st.dictionaries(NAMES, VALUES, max_size=10)
@@ -102,8 +100,6 @@ def test_any_values_in_json(questions: list[dict[str, object]]) -> None:
 
 
 @many
-@given(
-    st.dictionaries(st.sampled_from(["slug", "title", "topics", "kinds", "extra", "x"]), VALUES, max_size=6)
-)
+@given(st.dictionaries(st.sampled_from(["slug", "title", "topics", "kinds", "extra", "x"]), VALUES, max_size=6))
 def test_any_declaration(members: dict[str, object]) -> None:
     taken(json.dumps(members).encode(), None)

@@ -164,17 +164,13 @@ def test_errors_of_form_are_told_beside_those_of_content() -> None:
 
 
 def test_errors_are_bounded_and_the_rest_is_counted() -> None:
-    checked = check(
-        BankFile("json", subject="x", entries=[Entry("line 1", {})] * (MAX_ERRORS + 234)), None, None
-    )
+    checked = check(BankFile("json", subject="x", entries=[Entry("line 1", {})] * (MAX_ERRORS + 234)), None, None)
     assert len(checked.errors) == MAX_ERRORS + 1
     assert checked.errors[-1].message == "and 234 more errors"
 
 
 def test_an_unknown_subject_is_declared_from_the_file() -> None:
-    declared = check(
-        bank(QUESTIONS["single"], title="Био", topics=[{"slug": "cell", "title": "К"}]), None, None
-    )
+    declared = check(bank(QUESTIONS["single"], title="Био", topics=[{"slug": "cell", "title": "К"}]), None, None)
     assert declared.subject == Subject(slug="biology", title="Био", topics=(Topic(slug="cell", title="К"),))
     implied = check(bank(QUESTIONS["single"]), None, None).subject
     assert implied.title == {"ru": "biology"}
@@ -239,9 +235,7 @@ def test_own_fields_come_through_as_declared() -> None:
 def test_a_kind_that_the_subject_does_not_allow_is_an_error() -> None:
     subject = SUBJECT.model_copy(update={"kinds": ("single",), "extra": None})
     checked = check(bank(QUESTIONS["number"], QUESTIONS["single"]), subject, None)
-    assert faults(checked) == [
-        ("kind", "the subject `biology` has no questions of kind number; its kinds are single")
-    ]
+    assert faults(checked) == [("kind", "the subject `biology` has no questions of kind number; its kinds are single")]
     assert len(checked.questions) == 1
 
 

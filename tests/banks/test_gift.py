@@ -441,9 +441,7 @@ def test_bare_signs_in_links_attributes_and_entities_are_no_signs_of_gift() -> N
         ("Q {" + "=a " * 30_000 + "}", "", "longer than 65536 characters"),
     ],
 )
-def test_a_malformed_question_names_its_line_and_does_not_spoil_the_next(
-    text: str, path: str, told: str
-) -> None:
+def test_a_malformed_question_names_its_line_and_does_not_spoil_the_next(text: str, path: str, told: str) -> None:
     bank = gift(f"First {{T}}\n\n{text}\n\nLast {{F}}\n")
     assert [entry.content["text"] for entry in bank.entries] == ["First", "Last"]
     assert [(error.where, error.path) for error in bank.errors] == [("line 3", path)]

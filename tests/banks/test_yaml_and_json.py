@@ -120,9 +120,7 @@ def test_yaml_aliases_that_repeat_gigabytes_are_refused() -> None:
 
 
 def test_an_alias_within_its_own_anchor_is_refused() -> None:
-    assert refusal("questions:\n- &a [*a]\n") == (
-        "line 2, column 7: the alias `*a` stands for nothing known before it"
-    )
+    assert refusal("questions:\n- &a [*a]\n") == ("line 2, column 7: the alias `*a` stands for nothing known before it")
 
 
 @pytest.mark.parametrize("tag", ["!!python/object/apply:os.system", "!mine", "!!timestamp", "!!binary"])
@@ -233,9 +231,7 @@ def test_json_questions_are_known_by_their_lines() -> None:
 
 
 def test_numbers_in_json_are_text_where_text_belongs() -> None:
-    bank = read(
-        b'{"questions": [{"id": 1, "options": [{"id": 2, "text": 1.10}], "key": 2, "difficulty": 3}]}'
-    )
+    bank = read(b'{"questions": [{"id": 1, "options": [{"id": 2, "text": 1.10}], "key": 2, "difficulty": 3}]}')
     assert bank.entries[0].content == {
         "id": "1",
         "options": [{"id": "2", "text": "1.10"}],

@@ -53,9 +53,7 @@ def test_a_login_that_is_taken_is_refused_in_any_capitals(house: House) -> None:
         ("broken-password", b"\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff", "UTF-8"),
     ],
 )
-def test_what_cannot_be_an_account_is_told_plainly(
-    house: House, login: str, password: bytes, named: str
-) -> None:
+def test_what_cannot_be_an_account_is_told_plainly(house: House, login: str, password: bytes, named: str) -> None:
     done = house.run("user", "add", login, "--password-stdin", stdin=password)
     assert done.status == 1
     assert named in done.err

@@ -69,9 +69,7 @@ def test_each_error_is_a_line_with_file_place_path_and_message(house: House, tmp
 
 def test_what_no_machine_can_grade_is_skipped_with_its_reason(house: House, tmp_path: Path) -> None:
     file = tmp_path / "bank.gift"
-    file.write_text(
-        "$CATEGORY: one\n\n::e::Write about cells. {}\n\n::t::Cells live. {T}\n", encoding="utf-8"
-    )
+    file.write_text("$CATEGORY: one\n\n::e::Write about cells. {}\n\n::t::Cells live. {T}\n", encoding="utf-8")
     done = house.run("bank", "validate", file, "--subject", "essays", "--format", "gift")
     assert done.status == 0, done.said
     assert "skipped 1:" in done.out
@@ -143,9 +141,7 @@ def test_a_file_that_cannot_be_read_is_named(house: House, tmp_path: Path, actio
         (b"<html></html>", "HTML"),
     ],
 )
-def test_a_file_that_is_no_bank_is_told_plainly(
-    house: House, tmp_path: Path, content: bytes, named: str
-) -> None:
+def test_a_file_that_is_no_bank_is_told_plainly(house: House, tmp_path: Path, content: bytes, named: str) -> None:
     file = tmp_path / "bank.yaml"
     file.write_bytes(content)
     done = house.run("bank", "import", file)
@@ -163,15 +159,11 @@ def test_a_file_that_is_too_large_is_not_read_to_its_end(house: House, tmp_path:
     assert "larger than 32 MiB" in done.err
 
 
-def test_more_than_one_transaction_takes_is_told_plainly_and_changes_nothing(
-    house: House, tmp_path: Path
-) -> None:
+def test_more_than_one_transaction_takes_is_told_plainly_and_changes_nothing(house: House, tmp_path: Path) -> None:
     question = "  - {{id: q-{}, kind: text, topic: one, difficulty: 1, text: '{}', key: {{accept: [да]}}}}"
     questions = "\n".join(question.format(number, "x" * 9_000) for number in range(3_500))
     file = tmp_path / "bank.yaml"
-    file.write_text(
-        f"subject: fat\ntitle: Fat\ntopics: [{{slug: one, title: One}}]\nquestions:\n{questions}\n"
-    )
+    file.write_text(f"subject: fat\ntitle: Fat\ntopics: [{{slug: one, title: One}}]\nquestions:\n{questions}\n")
     done = house.run("bank", "import", file)
     assert done.status == 1
     assert "3500 questions are more than MongoDB's cache takes at once. Split the file." in done.err

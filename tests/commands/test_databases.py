@@ -95,10 +95,7 @@ def test_check_tells_each_server_that_does_not_answer_and_no_password(house: Hou
 
 def test_migrate_says_what_was_applied_and_then_that_nothing_was(house: House) -> None:
     url = asyncio.run(_database(house, "fresh"))
-    assert (
-        "to be migrated: 0001_beginning"
-        in _lines(house.run("check", APO_POSTGRES__URL=url).out)["PostgreSQL"]
-    )
+    assert "to be migrated: 0001_beginning" in _lines(house.run("check", APO_POSTGRES__URL=url).out)["PostgreSQL"]
     first = house.run("migrate", APO_POSTGRES__URL=url)
     assert first.status == 0
     assert "applied PostgreSQL: 0001_beginning" in first.out
@@ -107,9 +104,7 @@ def test_migrate_says_what_was_applied_and_then_that_nothing_was(house: House) -
 
 
 @pytest.mark.parametrize("command", ["serve", "migrate", "check"])
-def test_a_database_that_is_newer_than_the_program_is_left_alone(
-    house: House, command: str, tmp_path: Path
-) -> None:
+def test_a_database_that_is_newer_than_the_program_is_left_alone(house: House, command: str, tmp_path: Path) -> None:
     url = asyncio.run(_database(house, f"newer_{command}", newer=True))
     data = tmp_path if command == "serve" else house.data
     done = house.run(command, APO_POSTGRES__URL=url, APO_STORAGE__PATH=str(data), APO_HTTP__PORT="0")

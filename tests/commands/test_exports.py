@@ -40,9 +40,7 @@ def test_a_name_that_looks_like_a_formula_is_text(house: House, tmp_path: Path, 
 def test_moments_are_dates_and_figures_are_numbers(house: House, tmp_path: Path) -> None:
     house.ask("/users", {"login": "trainee", "password": PASSWORD, "name": "Ученик"})
     token = house.token("trainee", PASSWORD)
-    training = house.ask(
-        "/trainings", {"subject": "biology", "size": 2, "filters": {"kinds": ["single"]}}, token
-    )
+    training = house.ask("/trainings", {"subject": "biology", "size": 2, "filters": {"kinds": ["single"]}}, token)
     question = training["question"]
     answer = {"question": question["id"], "response": question["options"][0]["id"]}
     verdict = house.ask(f"/trainings/{training['id']}/answers", answer, token)

@@ -72,9 +72,7 @@ class Verdict:
 async def read_relational(url: str, stored: Stored) -> None:
     connection = await asyncpg.connect(url)
     try:
-        rows = await connection.fetch(
-            "SELECT user_id, seq, position, data::text FROM journal ORDER BY position"
-        )
+        rows = await connection.fetch("SELECT user_id, seq, position, data::text FROM journal ORDER BY position")
         stored.journal = [Row(row[0], row[1], row[2], json.loads(row[3])) for row in rows]
         stored.trainings = await connection.fetch("SELECT * FROM trainings ORDER BY user_id, number")
         stored.answers = await connection.fetch(
@@ -211,9 +209,7 @@ def _memory(memory: Memory, rows: list[Row], stored: Stored) -> list[str]:
         if not _same(stored.questions[data["question"]][2], data["response"], answer.response):
             faults.append(f"user {user}: {answer} was acknowledged, the journal has {data['response']!r}")
         if answer.score is not None and data["score"] != answer.score:
-            faults.append(
-                f"user {user}: {answer} was acknowledged, the journal has the score {data['score']}"
-            )
+            faults.append(f"user {user}: {answer} was acknowledged, the journal has the score {data['score']}")
         if place not in acknowledged:
             if seq <= last:
                 faults.append(f"user {user}: {answer} stands before what was acknowledged earlier")

@@ -32,9 +32,7 @@ class Fleet:
         """What is stored on the servers against what students remember, when all has been carried onward."""
         await caught_up(self.service.url)
         endpoints = self.endpoints
-        return school.verdict(
-            await read_running(endpoints.postgres_url, endpoints.mongo_url, self.clickhouse.url)
-        )
+        return school.verdict(await read_running(endpoints.postgres_url, endpoints.mongo_url, self.clickhouse.url))
 
     async def prove(self, school: School, least: int) -> None:
         """Nothing was lost or doubled, and the service has recovered by itself."""

@@ -131,9 +131,7 @@ class Student:
         else:
             await self._answer(training)
 
-    async def _call(
-        self, method: str, path: str, body: Json = None, allowed: tuple[int, ...] = ()
-    ) -> tuple[int, Json]:
+    async def _call(self, method: str, path: str, body: Json = None, allowed: tuple[int, ...] = ()) -> tuple[int, Json]:
         """The answer to a call; a status that is neither good nor `allowed` is a fault. Raises `Unsure`."""
         began = time.monotonic()
         memory = self.memory
@@ -200,9 +198,7 @@ class Student:
         self.memory.tried.setdefault(place, []).append(body["response"])
         twice = self._random.random() < 0.05
         if twice:
-            outcomes = await asyncio.gather(
-                *(self._call("POST", path, body) for _ in range(2)), return_exceptions=True
-            )
+            outcomes = await asyncio.gather(*(self._call("POST", path, body) for _ in range(2)), return_exceptions=True)
             told = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
             for _, verdict in told:
                 self._acknowledge(training, body, verdict)
@@ -214,9 +210,7 @@ class Student:
             verdict = await self._surely_answer(training, path, body)
             if verdict is None:
                 return
-            body = body | {
-                "response": self.memory.answers[-1].response
-            }  # a student may have changed their mind
+            body = body | {"response": self.memory.answers[-1].response}  # a student may have changed their mind
         if self._random.random() < 0.1:
             _, again = await self._call("POST", path, body)  # the same once more, much later or at once
             self._acknowledge(training, body, again)
@@ -259,9 +253,7 @@ class Student:
         return None
 
     def _acknowledge(self, training: Json, body: Json, verdict: Json) -> None:
-        self.memory.answers.append(
-            Acknowledged(training["id"], body["question"], body["response"], verdict["score"])
-        )
+        self.memory.answers.append(Acknowledged(training["id"], body["question"], body["response"], verdict["score"]))
         self._see(training["id"], verdict["progress"], verdict["next"])
 
     async def _skip(self, training: Json) -> None:

@@ -75,9 +75,7 @@ async def arrived(place: Place, position: int) -> None:
 @pytest.fixture
 async def head(hand: asyncpg.Connection[asyncpg.Record]) -> int:
     """The position of the last of ten events."""
-    await hand.execute(
-        "INSERT INTO journal (user_id, seq, data) SELECT 1, n, '{}' FROM generate_series(1, 10) AS n"
-    )
+    await hand.execute("INSERT INTO journal (user_id, seq, data) SELECT 1, n, '{}' FROM generate_series(1, 10) AS n")
     position: int = await hand.fetchval("SELECT max(position) FROM journal")
     return position
 
@@ -120,9 +118,7 @@ async def test_what_is_only_away_is_waited_for_and_never_parked(
     assert await hand.fetchval("SELECT count(*) FROM parked") == 0
 
 
-async def test_a_long_outage_does_not_shorten_the_patience_with_what_is_refused(
-    pool: Pool, head: int
-) -> None:
+async def test_a_long_outage_does_not_shorten_the_patience_with_what_is_refused(pool: Pool, head: int) -> None:
     place = Place()
     troubles = iter([TimeoutError("away")] * 20 + [ValueError("refused")] * 4)
     place.refuse = lambda after, upto: next(troubles, None)
@@ -132,9 +128,7 @@ async def test_a_long_outage_does_not_shorten_the_patience_with_what_is_refused(
 
 
 @pytest.mark.parametrize("full", [False, True])
-async def test_only_wrong_values_are_refused_for_good_by_the_engine_inside(
-    tmp_path: Path, full: bool
-) -> None:
+async def test_only_wrong_values_are_refused_for_good_by_the_engine_inside(tmp_path: Path, full: bool) -> None:
     clickhouse = connect("", tmp_path)
     try:
         with pytest.raises(ClickHouseError) as raised:

@@ -42,9 +42,7 @@ async def house(url: str, pool: Pool, idle_seconds: float = 1_000.0) -> AsyncIte
     tide = Tide()
     tide.head = await journal.open()
     storage = StorageActor.start(journal, pool, tide, lambda: None, most_waiting=10_000, group_size=1_000)
-    around = Surroundings(
-        storage, small_bank(), lambda: 1_700_000_000_000_000, random.SystemRandom(), MAILBOX
-    )
+    around = Surroundings(storage, small_bank(), lambda: 1_700_000_000_000_000, random.SystemRandom(), MAILBOX)
     sessions = Sessions()
     supervisor = Supervisor.start(around, sessions, idle_seconds)
     try:
@@ -94,9 +92,7 @@ async def test_too_many_unanswered_commands_of_one_user_are_refused_at_once(
         await it.favorite(1, favorite=True)
         async with hand.transaction():
             await hand.execute("LOCK TABLE journal IN EXCLUSIVE MODE")  # nothing can be committed
-            flood = [
-                asyncio.create_task(_told(it.favorite(1, favorite=n % 2 == 1))) for n in range(MAILBOX + 50)
-            ]
+            flood = [asyncio.create_task(_told(it.favorite(1, favorite=n % 2 == 1))) for n in range(MAILBOX + 50)]
             done, _ = await asyncio.wait(flood, timeout=1.0)
             assert len(done) == 50
             assert not any(task.result() for task in done)

@@ -52,9 +52,7 @@ class Bench:
         self, user: int, seq: int, data: str = "{}", session: ActorRef[EventLoopActor] | None = None
     ) -> EventLoopFuture[Message]:
         reply_to: EventLoopFuture[Message] = EventLoopFuture()
-        self.ref.tell(
-            Append(user, (Record(user, seq, data),), Done(), reply_to, session or _session(), lambda: None)
-        )
+        self.ref.tell(Append(user, (Record(user, seq, data),), Done(), reply_to, session or _session(), lambda: None))
         return reply_to
 
     async def load(self, user: int) -> History:
@@ -249,9 +247,7 @@ async def test_what_waits_is_bounded(url: str, pool: Pool, hand: asyncpg.Connect
         async with commits_held(hand):
             await gathered(it)
             replies = [it.append(user, 1) for user in range(1, 50)]
-            loads: list[Awaitable[object]] = [
-                it.ref.ask(Load(user), block=False) for user in range(1_000, 3_000)
-            ]
+            loads: list[Awaitable[object]] = [it.ref.ask(Load(user), block=False) for user in range(1_000, 3_000)]
             last = it.append(3_001, 1)
             assert not await outcome(last), "refused at once"
         assert all([await outcome(reply) for reply in replies])

@@ -25,9 +25,7 @@ def test_every_call_of_the_table_is_in_the_document() -> None:
 def test_every_schema_is_a_schema_and_every_reference_leads_somewhere() -> None:
     whole = document()
     for name in whole["components"]["schemas"]:
-        jsonschema_rs.validator_for(
-            {"$ref": f"#/components/schemas/{name}", "components": whole["components"]}
-        )
+        jsonschema_rs.validator_for({"$ref": f"#/components/schemas/{name}", "components": whole["components"]})
 
 
 def test_operation_ids_differ() -> None:
@@ -49,6 +47,4 @@ def test_examples_validate() -> None:
             content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
             if "example" in content:
                 schema = content["schema"] | {"components": whole["components"]}
-                assert jsonschema_rs.validator_for(schema).is_valid(content["example"]), operation[
-                    "operationId"
-                ]
+                assert jsonschema_rs.validator_for(schema).is_valid(content["example"]), operation["operationId"]

@@ -93,9 +93,7 @@ async def test_what_is_not_json_is_400(client: Client, body: bytes) -> None:
         ('{"question": "q", "response": "b", "platform": "web"}', "platform"),
     ],
 )
-async def test_what_does_not_validate_is_422_with_its_place(
-    client: Client, body: str, path: str | None
-) -> None:
+async def test_what_does_not_validate_is_422_with_its_place(client: Client, body: str, path: str | None) -> None:
     response, told = await client.call("POST", ANSWERS, data=body)
     errors = problem(response, told, 422)["errors"]
     assert path is None or path in [error["path"] for error in errors]
@@ -109,9 +107,7 @@ async def test_nothing_is_taken_for_something_like_it(client: Client, body: dict
 
 
 async def test_a_rule_about_the_whole_names_its_field(client: Client) -> None:
-    response, told = await client.call(
-        "POST", f"{API}/trainings", json={"subject": "biology", "mode": "exam"}
-    )
+    response, told = await client.call("POST", f"{API}/trainings", json={"subject": "biology", "mode": "exam"})
     assert [error["path"] for error in problem(response, told, 422)["errors"]] == ["minutes"]
 
 
@@ -132,9 +128,7 @@ async def test_a_query_is_read_strictly(client: Client, query: str) -> None:
     problem(response, told, 422)
 
 
-@pytest.mark.parametrize(
-    "header", [None, "Bearer", "Bearer ", "Basic YTpi", "Bearer unknown", "Bearer пароль"]
-)
+@pytest.mark.parametrize("header", [None, "Bearer", "Bearer ", "Basic YTpi", "Bearer unknown", "Bearer пароль"])
 async def test_no_token_or_a_wrong_one_is_401(client: Client, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
     response, told = await client.call("GET", f"{API}/me", token=None, headers=headers)
@@ -143,9 +137,7 @@ async def test_no_token_or_a_wrong_one_is_401(client: Client, header: str | None
 
 
 async def test_the_scheme_of_a_token_may_be_in_any_case(client: Client) -> None:
-    response, _ = await client.call(
-        "GET", f"{API}/me", token=None, headers={"Authorization": "bearer student-token"}
-    )
+    response, _ = await client.call("GET", f"{API}/me", token=None, headers={"Authorization": "bearer student-token"})
     assert response.status == 200
 
 
@@ -161,9 +153,7 @@ async def test_an_unknown_path_is_404(client: Client, path: str) -> None:
     problem(response, told, 404)
 
 
-@pytest.mark.parametrize(
-    "path", [f"{API}/trainings/%00", f"{API}/trainings/a%0Ab", f"{API}/subjects/%D0%AF/schema"]
-)
+@pytest.mark.parametrize("path", [f"{API}/trainings/%00", f"{API}/trainings/a%0Ab", f"{API}/subjects/%D0%AF/schema"])
 async def test_what_can_be_no_id_is_404(client: Client, path: str) -> None:
     response, told = await client.call("GET", path)
     problem(response, told, 404)
@@ -220,9 +210,7 @@ async def test_a_bank_over_the_limit_is_413(client: Client, known_length: bool) 
         ("multipart/form-data; boundary=b", part("nope", b"x"), 422),
     ],
 )
-async def test_a_broken_upload_is_refused(
-    client: Client, content_type: str, body: bytes, status: int
-) -> None:
+async def test_a_broken_upload_is_refused(client: Client, content_type: str, body: bytes, status: int) -> None:
     response, told = await client.call(
         "POST",
         f"{API}/admin/bank/validate",

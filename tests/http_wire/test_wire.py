@@ -30,9 +30,7 @@ async def test_a_training_is_created_at_a_location(client: Client) -> None:
 async def test_what_is_done_answers_204_without_a_body(client: Client) -> None:
     response, body = await client.call("PUT", f"{API}/me/favorites/angles-1?subject=mathematics")
     assert (response.status, body) == (204, b"")
-    assert client.router.asked == [
-        m.SetFavoriteById(user=7, question="angles-1", subject="mathematics", favorite=True)
-    ]
+    assert client.router.asked == [m.SetFavoriteById(user=7, question="angles-1", subject="mathematics", favorite=True)]
 
 
 async def test_closing_a_token_closes_the_one_that_was_used(client: Client) -> None:
@@ -72,9 +70,7 @@ async def test_a_bank_upload_becomes_one_message(client: Client) -> None:
     form = aiohttp.FormData()
     form.add_field("file", b"subject: mathematics", filename="bank.yaml")
     form.add_field("format", "yaml")
-    response, _ = await client.call(
-        "POST", f"{API}/admin/bank/import?partial=true", token="editor-token", data=form
-    )
+    response, _ = await client.call("POST", f"{API}/admin/bank/import?partial=true", token="editor-token", data=form)
     assert response.status == 200
     assert client.router.asked == [
         m.ImportBank(user=7, content=b"subject: mathematics", name="bank.yaml", format="yaml", partial=True)

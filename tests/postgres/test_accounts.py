@@ -41,9 +41,7 @@ async def registered(accounts: Accounts, login: str = "anna", **fields: Any) -> 
     return await accounts.register(message)
 
 
-async def opened(
-    accounts: Accounts, login: str = "anna", password: str = PASSWORD, address: str = "127.0.0.1"
-) -> str:
+async def opened(accounts: Accounts, login: str = "anna", password: str = PASSWORD, address: str = "127.0.0.1") -> str:
     message = OpenToken(login=login, password=SecretStr(password), address=address)
     return (await accounts.open_token(message)).token
 
@@ -106,9 +104,7 @@ async def test_a_token_stands_for_its_user_in_any_capitals_of_the_login(accounts
     assert caller == Caller(user=user, role="student", language="ru")
 
 
-async def test_a_token_outlives_the_service(
-    accounts: Accounts, pool: Pool, clock: Clock, passwords: Passwords
-) -> None:
+async def test_a_token_outlives_the_service(accounts: Accounts, pool: Pool, clock: Clock, passwords: Passwords) -> None:
     user = (await registered(accounts)).id
     token = await opened(accounts)
     assert (await caller_of(anew(accounts, pool, clock, passwords), token)).user == user
@@ -123,9 +119,7 @@ async def test_the_token_itself_is_not_kept(accounts: Accounts, pool: Pool) -> N
 @pytest.mark.parametrize(
     ("login", "password"), [("anna", "wrong horse"), ("nobody", PASSWORD), ("", ""), ("\u212aate", "Ж" * 200)]
 )
-async def test_a_wrong_login_or_password_is_refused_alike(
-    accounts: Accounts, login: str, password: str
-) -> None:
+async def test_a_wrong_login_or_password_is_refused_alike(accounts: Accounts, login: str, password: str) -> None:
     await registered(accounts)
     with pytest.raises(Unauthenticated, match="Wrong login or password"):
         await opened(accounts, login, password)
@@ -169,9 +163,7 @@ async def test_a_token_expires_also_in_the_cache(accounts: Accounts, clock: Cloc
         await caller_of(accounts, token)
 
 
-async def test_expired_tokens_are_purged_when_somebody_opens_one(
-    accounts: Accounts, clock: Clock, pool: Pool
-) -> None:
+async def test_expired_tokens_are_purged_when_somebody_opens_one(accounts: Accounts, clock: Clock, pool: Pool) -> None:
     await registered(accounts)
     await opened(accounts)
     clock.forward(31 * DAY)
@@ -255,9 +247,7 @@ async def test_guesses_at_once_are_slowed_like_guesses_in_turn(accounts: Account
     assert sum(isinstance(outcome, TooMany) for outcome in outcomes) == 30 - (FREE_TRIES_OF_A_LOGIN + 1)
 
 
-async def test_after_the_wait_the_right_password_opens_and_frees_the_login(
-    accounts: Accounts, clock: Clock
-) -> None:
+async def test_after_the_wait_the_right_password_opens_and_frees_the_login(accounts: Accounts, clock: Clock) -> None:
     await registered(accounts)
     await guess(accounts, "anna", FREE_TRIES_OF_A_LOGIN + 1)
     clock.forward(1)
@@ -341,9 +331,7 @@ async def test_last_seen_dates_survive_a_database_that_is_away(accounts: Account
 
 async def test_a_report_is_kept_under_the_question_s_number(accounts: Accounts, pool: Pool) -> None:
     user = (await registered(accounts)).id
-    reported = await accounts.report_question(
-        ReportQuestion(user=user, question="b-2", text=" Ключ неверен ")
-    )
+    reported = await accounts.report_question(ReportQuestion(user=user, question="b-2", text=" Ключ неверен "))
     assert (reported.question, reported.subject, reported.text) == ("b-2", "biology", "Ключ неверен")
     assert await pool.fetchval("SELECT question FROM reports WHERE id = $1", reported.id) == 2
 
@@ -450,9 +438,7 @@ async def test_an_erased_user_is_nowhere(accounts: Accounts, pool: Pool) -> None
         await accounts.show_profile(ShowProfile(user=user))
 
 
-async def test_the_journal_keeps_that_but_not_what_an_erased_user_answered(
-    accounts: Accounts, pool: Pool
-) -> None:
+async def test_the_journal_keeps_that_but_not_what_an_erased_user_answered(accounts: Accounts, pool: Pool) -> None:
     user = await lived(accounts, pool)
     await accounts.erase_account(EraseAccount(user=user, password=SecretStr(PASSWORD)), nothing)
     kept = [row["data"] for row in await pool.fetch("SELECT data FROM journal ORDER BY seq")]
@@ -467,9 +453,7 @@ async def test_erasing_one_user_leaves_the_others(accounts: Accounts, pool: Pool
     assert await accounts.export(ExportAccount(user=other)) == before
 
 
-async def test_the_journal_has_the_last_word_before_anything_is_erased(
-    accounts: Accounts, pool: Pool
-) -> None:
+async def test_the_journal_has_the_last_word_before_anything_is_erased(accounts: Accounts, pool: Pool) -> None:
     user = await lived(accounts, pool)
     found: list[int] = []
 
@@ -494,16 +478,12 @@ async def test_a_user_added_by_hand_can_log_in(
     accounts: Accounts, pool: Pool, clock: Clock, passwords: Passwords
 ) -> None:
     now = (await registered(accounts, "boris")).registered_at
-    user = await add_user(
-        pool, passwords, login="root1", password=PASSWORD, name="Admin", role="admin", now=now
-    )
+    user = await add_user(pool, passwords, login="root1", password=PASSWORD, name="Admin", role="admin", now=now)
     caller = await caller_of(accounts, await opened(accounts, "root1"))
     assert (caller.user, caller.role) == (user, "admin")
 
 
-@pytest.mark.parametrize(
-    ("login", "password", "path"), [("a b", PASSWORD, "login"), ("root1", "short", "password")]
-)
+@pytest.mark.parametrize(("login", "password", "path"), [("a b", PASSWORD, "login"), ("root1", "short", "password")])
 async def test_a_user_added_by_hand_is_checked_like_any_other(
     accounts: Accounts, pool: Pool, passwords: Passwords, login: str, password: str, path: str
 ) -> None:

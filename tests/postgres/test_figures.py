@@ -57,9 +57,7 @@ async def day(
 
 
 async def user(pool: Pool, name: str, *, blocked: bool = False) -> int:
-    found: int = await pool.fetchval(
-        "INSERT INTO users (name, blocked) VALUES ($1, $2) RETURNING id", name, blocked
-    )
+    found: int = await pool.fetchval("INSERT INTO users (name, blocked) VALUES ($1, $2) RETURNING id", name, blocked)
     return found
 
 
@@ -268,9 +266,7 @@ async def test_listed_summaries_have_no_questions(desk: Desk, pool: Pool) -> Non
     assert (listed.summary.correct, listed.summary.questions) == (1, ())
 
 
-@pytest.mark.parametrize(
-    "cursor", ["", "x", "0", "-1", "01", "1.0", "9" * 10, "ж", "\x00", " 1", "1\n", "١"]
-)
+@pytest.mark.parametrize("cursor", ["", "x", "0", "-1", "01", "1.0", "9" * 10, "ж", "\x00", " 1", "1\n", "١"])
 async def test_a_cursor_that_is_none_of_ours_is_refused(desk: Desk, cursor: str) -> None:
     with pytest.raises(Invalid) as caught:
         await desk.list_trainings(ListTrainings(user=1, after=cursor))
@@ -386,9 +382,7 @@ async def test_the_drawing_process_makes_the_same_bytes_as_any_other(desk: Desk,
         assert file.content == draw(statistics, "ru", command.format, 90, TODAY)
 
 
-async def test_pictures_follow_new_answers_at_once_and_come_to_whom_they_belong(
-    desk: Desk, pool: Pool
-) -> None:
+async def test_pictures_follow_new_answers_at_once_and_come_to_whom_they_belong(desk: Desk, pool: Pool) -> None:
     commands = [DrawStatistics(user=who, format="svg") for who in (1, 2, 3)]
     before = await asyncio.gather(*map(desk.draw_statistics, commands))
     for who in (1, 2, 3):
@@ -398,9 +392,7 @@ async def test_pictures_follow_new_answers_at_once_and_come_to_whom_they_belong(
     assert [await desk.draw_statistics(command) for command in commands] == after
 
 
-async def test_what_cannot_be_drawn_is_told_and_whoever_goes_away_spoils_nothing(
-    desk: Desk, pool: Pool
-) -> None:
+async def test_what_cannot_be_drawn_is_told_and_whoever_goes_away_spoils_nothing(desk: Desk, pool: Pool) -> None:
     statistics = await statistics_of_60_days(desk, pool)
     json = statistics.model_dump_json()
     drawing = Drawing()

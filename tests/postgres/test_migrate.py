@@ -43,9 +43,7 @@ async def test_only_what_is_new_is_applied(empty_url: str, tmp_path: Path) -> No
     assert await migrate(empty_url, ignore, folder) == ["0002_b"]
 
 
-async def test_a_failing_migration_leaves_nothing_of_itself_and_all_before_it(
-    empty_url: str, tmp_path: Path
-) -> None:
+async def test_a_failing_migration_leaves_nothing_of_itself_and_all_before_it(empty_url: str, tmp_path: Path) -> None:
     folder = write(
         tmp_path,
         m0001_a="CREATE TABLE a (n int)",

@@ -13,7 +13,7 @@ from typing import Any
 import pykka
 import pytest
 
-from actors.runtime import EventLoopActor, EventLoopFuture, MailboxFull, Reply
+from actors.runtime import EventLoopActor, MailboxFull, Reply
 
 
 class Recorder(EventLoopActor):

@@ -56,9 +56,7 @@ class SampleBank:
             for number, question in self.questions.items()
         }
         self.numbers = {place.id: number for number, place in self.places.items()}
-        self.rows = [
-            (number, place.topic, place.kind, place.difficulty) for number, place in self.places.items()
-        ]
+        self.rows = [(number, place.topic, place.kind, place.difficulty) for number, place in self.places.items()]
         self.only_index = SubjectIndex(self.rows)
 
     def subject(self, slug: str, /) -> Subject | None:

@@ -282,9 +282,7 @@ def test_match_is_the_share_of_right_pairs(pairs: dict[str, str], expected: floa
         ("match", {"1": "z"}, "'z'; there are a, b, c, d"),
     ],
 )
-def test_a_response_of_another_kind_is_refused_and_told_why(
-    kind: Kind, response: Response, said: str
-) -> None:
+def test_a_response_of_another_kind_is_refused_and_told_why(kind: Kind, response: Response, said: str) -> None:
     with pytest.raises(Invalid, match="response") as refused:
         grade(question_of(kind), response)
     assert said in refused.value.detail

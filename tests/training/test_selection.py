@@ -38,9 +38,7 @@ def ascending(numbers: Iterable[int]) -> Numbers:
 
 def histories(rows: list[Row], data: st.DataObject) -> History:
     """Some of the questions, and some that are not in this subject."""
-    own = st.lists(st.sampled_from([row[0] for row in rows] + [10**6 + 1, 10**6 + 2]), max_size=150).map(
-        ascending
-    )
+    own = st.lists(st.sampled_from([row[0] for row in rows] + [10**6 + 1, 10**6 + 2]), max_size=150).map(ascending)
     return History(data.draw(own), data.draw(own), data.draw(own))
 
 
