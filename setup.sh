@@ -1,5 +1,8 @@
 # Read by ./apo and ./check: a virtual environment with exactly the locked packages.
 
+# In an empty environment the shell knows a path, but does not hand it on, and Python finds itself by it.
+export PATH
+
 # The first Python that is new enough, told where one looks for it.
 find_python() {
     for candidate in python3 python3.14 python3.13 python3.12 python3.11; do

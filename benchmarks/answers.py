@@ -262,7 +262,8 @@ def report(measured: dict[str, list[Measured]]) -> None:
     """The table, the ratios, and whether the load generator was fast enough."""
 
     def middle(name: str, what: str) -> float:
-        return statistics.median(getattr(one, what) for one in measured[name])
+        value: float = statistics.median(getattr(one, what) for one in measured[name])
+        return value
 
     table = Table(title=f"{CONNECTIONS} connections, medians of {len(measured['service'])} rounds")
     for heading in ("", "answers/s", "p50 ms", "p99 ms", "bytes", "failed", "generator's core"):
