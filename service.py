@@ -206,8 +206,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         desk = BankDesk(connected.client, database, bank)
         stack.callback(desk.close)
         await desk.refresh()
-        if settings.bank.demo and not bank.subjects():
-            await import_demo(desk)
+        if settings.bank.demo:
+            await import_demo(desk, database)
         background(desk.keep_fresh())
 
         tide = Tide()
@@ -276,8 +276,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         )
 
         async def ready() -> Readiness:
-            parts = {"postgres": tide.problem or "ok"}
-            parts |= {f"relay to {name}": gauge.problem or "ok" for name, gauge in gauges.items()}
+            parts = {
+                "postgres": tide.problem or gauges["read models"].problem or "ok",
+                "mongo": gauges["counters"].problem or "ok",
+                "clickhouse": gauges["activity"].problem or "ok",
+            }
             down = tide.problem is not None
             degraded = any(problem != "ok" for problem in parts.values())
             return Readiness(status="down" if down else "degraded" if degraded else "ok", parts=parts)
@@ -363,8 +366,10 @@ def _spare_the_living() -> None:
     gc.set_threshold(20_000, 50, 1_000)
 
 
-async def import_demo(desk: BankDesk) -> None:
-    """Fill an empty bank with the subjects that come with the project."""
+async def import_demo(desk: BankDesk, database: mongo.Database) -> None:
+    """Fill an empty bank with the subjects that come with the project; go on where a start was interrupted."""
+    if not await questions.begin_demo(database):
+        return
     for file in sorted(DEMO_BANKS.glob("*/subject.yaml")) + sorted(DEMO_BANKS.glob("*/questions.yaml")):
         await desk.import_bank(
             m.ImportBank(
@@ -374,6 +379,7 @@ async def import_demo(desk: BankDesk) -> None:
                 folder=str(file.parent),
             )
         )
+    await questions.end_demo(database)
 
 
 @asynccontextmanager

@@ -102,8 +102,17 @@ class BankDesk:
         self._examiner: ProcessPoolExecutor | None = None
 
     def close(self) -> None:
-        if self._examiner is not None:
-            self._examiner.shutdown(cancel_futures=True)
+        self._end_examiner()
+
+    def _end_examiner(self) -> None:
+        """End the process even in the middle of a file: nothing depends on it."""
+        examiner, self._examiner = self._examiner, None
+        if examiner is not None:
+            # Only the executor knows its process; from Python 3.14 on it ends it itself (kill_workers).
+            processes = list((examiner._processes or {}).values())
+            examiner.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.kill()
 
     # --- The bank in memory -----------------------------------------------------------------------------------
 
@@ -199,8 +208,7 @@ class BankDesk:
             work = asyncio.get_running_loop().run_in_executor(self._examiner, examine, message, known)
             return await asyncio.wait_for(work, EXAMINE_SECONDS)
         except (BrokenProcessPool, TimeoutError):
-            self._examiner.shutdown(wait=False, cancel_futures=True)
-            self._examiner = None
+            self._end_examiner()
             log.exception("a bank file could not be examined", name=message.name, bytes=len(message.content))
             raise Unavailable(f"{message.name} takes too much time or memory to examine.", 60) from None
 

@@ -26,6 +26,8 @@ from storage.postgres import journal, read_models
 
 log = structlog.get_logger()
 
+MOST_WAITING = 10_000
+NOT_BEGUN = "not begun yet"
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -64,7 +66,7 @@ class Gauge:
     def __init__(self, name: str) -> None:
         self.name = name
         self.position = 0
-        self.problem: str | None = "not begun yet"
+        self.problem: str | None = NOT_BEGUN
 
 
 class Relay(EventLoopActor):
@@ -96,8 +98,8 @@ class Relay(EventLoopActor):
 
     def on_receive(self, message: object) -> None:
         if isinstance(message, Reach):
-            if self._gauge.position >= message.position:
-                return
+            if self._gauge.position >= message.position or len(self._waiting) >= MOST_WAITING:
+                return  # of too many, some are shown figures that are not quite up to date
             self._waiting.append((message.position, self.defer_reply()))
             self._hurry.set()
         elif not isinstance(message, Nudge):
@@ -113,9 +115,9 @@ class Relay(EventLoopActor):
             try:
                 if position is None:
                     position = await self._destination.checkpoint()
-                    self._arrived(position)
                 upto = await journal.span(self._pool, position, most)
                 if upto == position:
+                    self._arrived(position)
                     await self._wait_for_more()
                     continue
                 full = upto - position >= most
@@ -148,9 +150,9 @@ class Relay(EventLoopActor):
 
     def _arrived(self, position: int) -> None:
         self._gauge.position = position
-        if self._gauge.problem is not None:
+        if self._gauge.problem not in (None, NOT_BEGUN):
             log.info("a relay goes on", relay=self._destination.name, position=position)
-            self._gauge.problem = None
+        self._gauge.problem = None
         metrics.RELAY_POSITION.labels(self._destination.name).set(position)
         still = []
         for wanted, reply_to in self._waiting:

@@ -9,7 +9,7 @@ from random import Random
 
 import structlog
 from pydantic import TypeAdapter
-from pykka import ActorRef
+from pykka import ActorDeadError, ActorRef
 
 from actors.bank import Bank
 from actors.runtime import EventLoopActor
@@ -119,9 +119,13 @@ class SessionActor(EventLoopActor):
             # The serializer itself: model_dump_json() takes half as long again to reach it.
             records.append(Record(command.user, seq, event.__pydantic_serializer__.to_json(event).decode()))
         # Told before anything is remembered: if the storage actor cannot take it, nothing has happened.
-        around.storage.tell(
-            Append(command.user, tuple(records), reply, self.defer_reply(), self._actor_ref, self._replied)
-        )
+        reply_to = self.defer_reply()
+        try:
+            around.storage.tell(Append(command.user, tuple(records), reply, reply_to, self._actor_ref, self._replied))
+        except ActorDeadError:
+            stopping = Unavailable("Nothing can be saved: the service is stopping.")
+            reply_to.set_exception((Unavailable, stopping, None))
+            return
         self._unanswered += 1
         self._state = state
         self._seq = seq

@@ -5,6 +5,7 @@
                  content: the question as in a bank file}
     sequences   {_id: "questions" | "revisions", last}
     files       GridFS, by the SHA-256 of the content
+    demo        {_id: "demo", ended}: whether the subjects that come with the project were imported
 
 A question's number is given when it is first imported and never used again. Every change bears a new revision, so
 that whoever holds the bank in memory can ask for what is newer than theirs.
@@ -265,6 +266,20 @@ async def listed(database: Database, wanted: ListQuestions, after: int, limit: i
         query["$or"] = [{"id": text}, {"content.text": text}]
     found = database.questions.find(query, sort=[("_id", ASCENDING)], limit=limit)
     return [_kept(document) async for document in found]
+
+
+async def begin_demo(database: Database) -> bool:
+    """Whether the demo is to be imported: into an empty bank, or because that was begun and not ended."""
+    mark = await database.demo.find_one({"_id": "demo"})
+    if mark is None and await database.subjects.find_one({}) is None:
+        mark = {"ended": False}
+        await database.demo.insert_one({"_id": "demo"} | mark)
+    return mark is not None and not mark["ended"]
+
+
+async def end_demo(database: Database) -> None:
+    """It is imported, and stays as it is or as editors change it."""
+    await database.demo.update_one({"_id": "demo"}, {"$set": {"ended": True}})
 
 
 def file_id(content: bytes) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pykka
 import pytest
 
-from actors.runtime import EventLoopActor, MailboxFull, Reply
+from actors.runtime import EventLoopActor, LoopReply, MailboxFull, Reply
 
 
 class Recorder(EventLoopActor):
@@ -381,3 +381,66 @@ async def test_refs_compare_by_identity_and_cannot_be_pickled() -> None:
     for copying in (pickle.dumps, copy.deepcopy):
         with pytest.raises(TypeError):
             copying(ref)
+
+
+class Owner(EventLoopActor):
+    """Works beside its messages, and fails when it is told to."""
+
+    registered = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = asyncio.Event()
+        self.failures: list[object] = []
+
+    def on_start(self) -> None:
+        self.own(self.work(), "work")
+
+    async def work(self) -> None:
+        await self.told.wait()
+        raise RuntimeError("it cannot be done")
+
+    def on_receive(self, message: Any) -> Any:
+        self.told.set()
+        return message
+
+    def on_failure(self, *failure: object) -> None:
+        self.failures.append(failure[1])
+
+
+async def test_work_that_an_actor_owns_and_that_fails_is_the_actors_failure() -> None:
+    ref = Owner.start()
+    actor = actor_of(ref)
+    assert await within(ref.ask("go on", block=False)) == "go on"
+    while ref.is_alive():
+        await asyncio.sleep(0)
+    assert [str(failure) for failure in actor.failures] == ["it cannot be done"]
+
+
+async def test_a_reply_on_the_loop_gets_what_a_handler_returns_and_what_it_raises() -> None:
+    ref = Recorder.start()
+    loop = asyncio.get_running_loop()
+    good: LoopReply[Any] = LoopReply(loop=loop)
+    bad: LoopReply[Any] = LoopReply(loop=loop)
+    ref.forward("hello", good)
+    ref.forward(ValueError("no"), bad)
+    assert await within(good) == "hello"
+    with pytest.raises(ValueError, match="no"):
+        await within(bad)
+
+
+async def test_a_reply_on_the_loop_is_told_that_the_actor_is_dead() -> None:
+    ref = Recorder.start()
+    await within(ref.stop(block=False))
+    reply: LoopReply[Any] = LoopReply(loop=asyncio.get_running_loop())
+    ref.forward("too late", reply)
+    with pytest.raises(pykka.ActorDeadError):
+        await within(reply)
+
+
+async def test_a_reply_that_nobody_waits_for_any_more_is_dropped() -> None:
+    ref = Recorder.start()
+    reply: LoopReply[Any] = LoopReply(loop=asyncio.get_running_loop())
+    ref.forward("hello", reply)
+    reply.cancel()
+    assert await within(ref.ask("and go on", block=False)) == "and go on"
