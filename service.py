@@ -211,6 +211,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         background(desk.keep_fresh())
 
         tide = Tide()
+        metrics.JOURNAL_POSITION.set_function(lambda: tide.head)
         writer = journal.Journal(connected.postgres_url)
         tide.head = await writer.open()
         stack.push_async_callback(writer.close)
@@ -221,7 +222,6 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         gauges: dict[str, Gauge] = {}
 
         def nudge() -> None:
-            metrics.JOURNAL_POSITION.set(tide.head)
             for ref in relays.values():
                 ref.tell(Nudge())
 

@@ -61,6 +61,7 @@ class Supervisor(EventLoopActor):
         self._surroundings = surroundings
         self._idle_seconds = idle_seconds
         self._sessions = sessions
+        metrics.SESSIONS.set_function(lambda: len(sessions.old) + len(sessions.young))
         loop = asyncio.get_running_loop()
         self._time: Callable[[], float] = loop.time
         self._backoffs: TTLCache[int, _Backoff] = TTLCache(10_000, 10 * LONGEST_BACKOFF_SECONDS, timer=loop.time)
@@ -141,7 +142,6 @@ class Supervisor(EventLoopActor):
                     if passivated % PASSIVATED_AT_ONCE == 0:
                         await asyncio.sleep(0)
             metrics.PASSIVATED.inc(passivated)
-            metrics.SESSIONS.set(len(sessions.old) + len(sessions.young))
 
 
 def _passivate(ref: ActorRef[SessionActor]) -> None:
