@@ -27,6 +27,7 @@ import asyncpg
 import orjson
 import psutil
 import uvloop
+from prometheus_client import REGISTRY
 from pykka import ActorRef
 from rich.console import Console
 from rich.progress import Progress
@@ -43,6 +44,7 @@ from storage.mongo import questions
 
 SMALL = 300
 FEW = 1_000
+RELAYS = ("read models", "counters", "activity")
 AT_A_TIME = 64
 ROUNDS = 9
 ANSWERS = 4_000  # of each side in each round
@@ -106,6 +108,17 @@ async def ask_all(supervisor: ActorRef[Supervisor], commands: Sequence[Asked]) -
         for _ in range(AT_A_TIME):
             group.create_task(worker())
     return time.perf_counter() - began
+
+
+async def until_carried_onward(head: int, progress: Progress) -> None:
+    """Wait until all relays are at rest: they have a million beginnings to carry, and nobody is to pay for that."""
+    task = progress.add_task("relays", total=head)
+    position = 0.0
+    while position < head:
+        await asyncio.sleep(1.0)
+        positions = [REGISTRY.get_sample_value("apo_relay_position", {"relay": name}) or 0.0 for name in RELAYS]
+        position = min(positions)
+        progress.update(task, completed=position)
 
 
 class Students:
@@ -192,6 +205,8 @@ async def measure(folder: Path, sessions: int, large: int, progress: Progress) -
             f"sessions alive in this process: {sessions:,}, which has {process.memory_info().rss / 2**20:,.0f} MiB"
         )
 
+        head = await connection.fetchval("SELECT max(position) FROM journal")
+        await until_carried_onward(head, progress)
         kinds = [question.kind for question in bank.questions(SMALL)]
         few, all_of_them = Students(1, FEW, kinds), Students(FEW + 1, sessions, kinds)
         among_few, among_all = [], []
