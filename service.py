@@ -7,7 +7,7 @@ import gc
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import structlog
 from asyncpg import InterfaceError, PostgresError
 from prometheus_client import REGISTRY
-from pykka import ActorRef
+from pykka import ActorDeadError, ActorRef
 from pymongo.errors import PyMongoError
 
 from actors import metrics, relay
@@ -28,7 +28,7 @@ from actors.figures import Desk as Figures
 from actors.passwords import Passwords
 from actors.relay import Destination, Gauge, Nudge, Relay
 from actors.router import Handler, Router
-from actors.runtime import EventLoopActor
+from actors.runtime import EventLoopActor, MailboxFull
 from actors.session import Surroundings
 from actors.storage import StorageActor, Tide
 from actors.supervisor import Sessions, Supervisor, ToSessions
@@ -73,6 +73,7 @@ GROUP_SIZE = 2_000  # of these in one transaction
 LAST_SEEN_SECONDS = 10.0
 OVERDUE_SECONDS = 30.0
 OVERDUE_AT_ONCE = 500
+READY_SECONDS = 2.0
 STOP_SECONDS = 20.0
 
 Asked: TypeAlias = Callable[[m.SessionCommand], Awaitable[m.Message]]  # the reply of a user's session
@@ -223,7 +224,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
         def nudge() -> None:
             for ref in relays.values():
-                ref.tell(Nudge())
+                with suppress(ActorDeadError, MailboxFull):  # a dead one ends the service soon, but no commit
+                    ref.tell(Nudge())
 
         def start_relay(destination: Destination) -> ActorRef[Relay]:
             gauge = gauges[destination.name] = Gauge(destination.name)
@@ -276,12 +278,15 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         )
 
         async def ready() -> Readiness:
+            postgres, mongo_db = await asyncio.gather(
+                _trouble_of(pg.fetchval("SELECT 1")), _trouble_of(connected.client.admin.command("ping"))
+            )
             parts = {
-                "postgres": tide.problem or gauges["read models"].problem or "ok",
-                "mongo": gauges["counters"].problem or "ok",
+                "postgres": tide.problem or postgres or gauges["read models"].problem or "ok",
+                "mongo": mongo_db or gauges["counters"].problem or "ok",
                 "clickhouse": gauges["activity"].problem or "ok",
             }
-            down = tide.problem is not None
+            down = tide.problem is not None or postgres is not None
             degraded = any(problem != "ok" for problem in parts.values())
             return Readiness(status="down" if down else "degraded" if degraded else "ok", parts=parts)
 
@@ -353,6 +358,16 @@ def handlers(
         m.ChangeQuestion: desk.change_question,
         m.ArchiveQuestion: desk.archive_question,
     }
+
+
+async def _trouble_of(asked: Awaitable[object]) -> str | None:
+    """What is wrong with a database that was asked something small; None: nothing."""
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await asked
+    except Exception as error:
+        return str(error) or "it does not answer"
+    return None
 
 
 def _spare_the_living() -> None:

@@ -99,6 +99,8 @@ class BankDesk:
         self._bank = bank
         self._revision = 0
         self._refreshing = asyncio.Lock()
+        self._changing = asyncio.Lock()  # one change at a time: each starts from what the one before has left
+        self._examining = asyncio.Lock()
         self._examiner: ProcessPoolExecutor | None = None
 
     def close(self) -> None:
@@ -175,6 +177,11 @@ class BankDesk:
 
     async def import_bank(self, message: ImportBank) -> BankReport:
         """Raises Invalid, with the report, when there are errors and the import is not partial."""
+        async with self._changing:
+            await self.refresh()
+            return await self._import(message)
+
+    async def _import(self, message: ImportBank) -> BankReport:
         examined = await self._examine(message)
         subject = examined.subject
         if subject is None or (examined.errors and not message.partial):
@@ -199,6 +206,10 @@ class BankDesk:
         return examined.report(difference)
 
     async def _examine(self, message: ValidateBank) -> _Examined:
+        async with self._examining:
+            return await self._examine_now(message)
+
+    async def _examine_now(self, message: ValidateBank) -> _Examined:
         if self._examiner is None:
             self._examiner = ProcessPoolExecutor(
                 1, mp_context=multiprocessing.get_context("spawn"), initializer=_die_with_the_service
@@ -233,6 +244,11 @@ class BankDesk:
 
     async def change_question(self, message: ChangeQuestion) -> BankQuestion:
         """A member that is changed to null is left out from now on."""
+        async with self._changing:
+            await self.refresh()
+            return await self._change(message)
+
+    async def _change(self, message: ChangeQuestion) -> BankQuestion:
         number = self._bank.find(message.question, message.subject)
         kept = await questions.kept(self._database, number)
         for fixed in ("id", "kind"):
@@ -257,9 +273,10 @@ class BankDesk:
         return await self._show(number)
 
     async def archive_question(self, message: ArchiveQuestion) -> Done:
-        number = self._bank.find(message.question, message.subject)
-        await questions.archive(self._client, self._database, number)
-        await self.refresh()
+        async with self._changing:
+            number = self._bank.find(message.question, message.subject)
+            await questions.archive(self._client, self._database, number)
+            await self.refresh()
         return Done()
 
     async def _show(self, number: int) -> BankQuestion:

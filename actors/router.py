@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 import structlog
-from pykka import ActorRef
+from pykka import ActorDeadError, ActorRef
 
 from actors.accounts import Accounts, KnownUser
 from actors.relay import Reach, Relay
+from actors.runtime import MailboxFull
 from actors.storage import Tide
 from actors.supervisor import ToSessions
 from protocols.messages import (
@@ -96,5 +97,5 @@ class Router:
     async def _catch_up(self, relay: ActorRef[Relay]) -> None:
         try:
             await asyncio.wait_for(relay.ask(Reach(self._tide.head), block=False), FRESH_SECONDS)
-        except TimeoutError:
+        except (TimeoutError, ActorDeadError, MailboxFull):
             log.warning("figures are shown before they are up to date", relay=str(relay))

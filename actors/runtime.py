@@ -254,20 +254,25 @@ class EventLoopFuture(Future[T]):
 class LoopReply(asyncio.Future[T]):
     """A reply that is awaited on the actor's own loop, at a third of the cost of an `EventLoopFuture`.
 
-    For `EventLoopRef.forward()`. A reply that nobody waits for any more is dropped.
+    For `EventLoopRef.forward()`. Setting it twice raises `queue.Full`; if nobody waits for it any more, nothing does.
     """
 
     _home: _Host | None = None
 
     def set(self, value: T) -> None:
-        if not self.done():
+        if self._is_waited_for():
             self.set_result(value)
 
     def set_exception(self, exc_info: OptExcInfo) -> None:  # type: ignore[override]  # as in pykka.Future
-        if not self.done():
+        if self._is_waited_for():
             error = exc_info[1]
             assert error is not None
             super().set_exception(error)
+
+    def _is_waited_for(self) -> bool:
+        if self.done() and not self.cancelled():
+            raise queue.Full
+        return not self.done()
 
 
 Reply: TypeAlias = EventLoopFuture[T] | LoopReply[T]

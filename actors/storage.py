@@ -225,8 +225,9 @@ class StorageActor(EventLoopActor):
                 return
             metrics.COMMIT_SECONDS.observe(time.perf_counter() - began)
             metrics.GROUP_EVENTS.observe(len(records))
-            self._on_commit()
         _reply(appends)
+        if records:
+            self._on_commit()
 
     async def _recover(self, appends: list[Append], records: list[Record], error: Exception) -> None:
         """The connection is gone, perhaps in the middle of the commit: find out what came of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -177,5 +178,6 @@ class ToSessions:
                 raise Unavailable("Too many of your requests are waiting. Please try again.") from None
             except ActorDeadError:
                 continue
-        self._supervisor.tell(Failed(command.user))
+        with suppress(ActorDeadError, MailboxFull):
+            self._supervisor.tell(Failed(command.user))
         raise Unavailable("Your training cannot be loaded at the moment. Please try again.")

@@ -205,6 +205,7 @@ async def measure(folder: Path, sessions: int, large: int, progress: Progress) -
             f"sessions alive in this process: {sessions:,}, which has {process.memory_info().rss / 2**20:,.0f} MiB"
         )
 
+        await ask([StartTraining(user=2 * sessions, subject="small")])  # the relays are told of commits only
         head = await connection.fetchval("SELECT max(position) FROM journal")
         await until_carried_onward(head, progress)
         kinds = [question.kind for question in bank.questions(SMALL)]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Literal
 
 import orjson
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel, ConfigDict
 
@@ -113,6 +113,8 @@ async def _unknown(request: web.Request) -> web.Response:
 
 
 async def _expectation(request: web.Request) -> web.StreamResponse | None:
+    if request.version < HttpVersion11:
+        return None  # there it means nothing
     if request.headers[hdrs.EXPECT].lower() != "100-continue":
         return problems.problem(417, "the only expectation that can be met is 100-continue")
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.helpers import rfc822_formatted_time
 from multidict import CIMultiDict
@@ -37,7 +37,7 @@ class _Response(web.Response):
         self._ordinary: web.Response | None = None
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        if request.version == HttpVersion11 and request.keep_alive and request.method != hdrs.METH_HEAD:
+        if request.version == HttpVersion11 and request.keep_alive:
             self._keep_alive = True
             self._writer = writer = request.writer
             data = self._begun.whole(self._content)

@@ -12,7 +12,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PATH: Final = web.RequestKey("path", Mapping[str, str])
 """Under this key a request holds the variable parts of its path."""
 
-_ANY: Final = "{}"
+_ANY: Final = "/"  # which no part of a path can be
 
 
 class _Node:

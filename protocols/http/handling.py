@@ -80,7 +80,10 @@ def make(route: Route, router: Router, requests: Requests, uploads: asyncio.Sema
         if needs_token:
             header = request.headers.get("Authorization")
             token = header[7:] if header is not None and header[:7] == "Bearer " else reading.bearer(header)
-            caller = known(token) or await _identify(ask, reading.bearer(header))
+            caller = known(token)
+            if caller is None:
+                token = reading.bearer(header)
+                caller = await _identify(ask, token)
             if caller.role not in allowed_roles:
                 # Before the body is read: who may not upload shall not fill the memory.
                 raise Forbidden(f"this call is for the role {role!r}, and yours is {caller.role!r}")

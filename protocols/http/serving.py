@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -15,6 +16,8 @@ from protocols.http.application import DISPATCHER
 # From the last answer (or the connection's start) until the next request's head is there whole.
 IDLE_SECONDS = 75.0
 SHUTDOWN_SECONDS = 10.0
+# With answers waiting that the client does not read.
+WRITE_SECONDS = 60.0
 BACKLOG = 1024
 
 _log = structlog.get_logger("apo.http")
@@ -23,7 +26,29 @@ _log = structlog.get_logger("apo.http")
 class _Connection(RequestHandler):
     """A connection that refuses in problem+json too what is not even HTTP."""
 
-    __slots__ = ()
+    __slots__ = ("_stuck",)
+
+    _stuck: asyncio.TimerHandle | None
+
+    def pause_writing(self) -> None:
+        """The client reads too slowly; one that does not read at all is not waited for."""
+        super().pause_writing()
+        if self.transport is not None:
+            self._stuck = self._loop.call_later(WRITE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._forgive()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._forgive()
+        super().connection_lost(exc)
+
+    def _forgive(self) -> None:
+        stuck = getattr(self, "_stuck", None)
+        if stuck is not None:
+            stuck.cancel()
+            self._stuck = None
 
     def handle_error(
         self,

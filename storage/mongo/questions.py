@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -290,8 +289,14 @@ def file_id(content: bytes) -> str:
 async def store_file(database: Database, name: str, content: bytes, media_type: str) -> None:
     """Keep a file by its id."""
     files = AsyncIOMotorGridFSBucket(database, bucket_name="files")
-    with suppress(FileExists):
-        await files.upload_from_stream_with_id(name, name, content, metadata={"media_type": media_type})
+    metadata = {"media_type": media_type}
+    try:
+        await files.upload_from_stream_with_id(name, name, content, metadata=metadata)
+    except FileExists:
+        if await database["files.files"].find_one({"_id": name}, {"_id": 1}) is None:
+            # The chunks of an upload that was interrupted before the file itself was written.
+            await database["files.chunks"].delete_many({"files_id": name})
+            await files.upload_from_stream_with_id(name, name, content, metadata=metadata)
 
 
 async def read_file(database: Database, name: str) -> File | None:

@@ -140,6 +140,12 @@ async def test_a_closed_token_opens_nothing_and_the_others_still_do(student: Cli
     assert (await other.get("/me"))["id"] == student.id
 
 
+async def test_a_token_behind_two_spaces_is_closed_like_any_other(student: Client) -> None:
+    header = {"Authorization": f"Bearer  {student.token}"}
+    assert (await student.call("DELETE", "/tokens/current", headers=header)).status == 204
+    await student.refused(401, "GET", "/me")
+
+
 async def test_an_expired_token_opens_nothing(student: Client) -> None:
     connection = await connect(student.service)
     try:

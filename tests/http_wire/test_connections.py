@@ -80,6 +80,14 @@ async def test_a_path_with_a_part_too_many_or_an_empty_one_is_not_there(client: 
         assert response.status == 404, path
 
 
+async def test_braces_in_a_path_are_only_a_strange_name(client: Client) -> None:
+    told = await sent(
+        client, b"GET /api/v1/trainings/{} HTTP/1.1\r\nHost: apo\r\nConnection: close\r\n" + TOKEN + b"\r\n"
+    )
+    assert told.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert client.router.asked == [m.ShowTrainingById(user=7, training="{}")]
+
+
 async def test_a_client_that_leaves_before_its_answer_harms_nobody(client: Client) -> None:
     head = b"POST %b HTTP/1.1\r\nHost: apo\r\n" % ANSWERS
     for _ in range(20):
