@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -36,8 +36,7 @@ def pykka_source(tmp_path: Path) -> Path:
     ]
     subprocess.run(command, check=True, timeout=120)
     (archive,) = tmp_path.glob("pykka-*.tar.gz")
-    with tarfile.open(archive) as tar:
-        tar.extractall(tmp_path, filter="data")
+    shutil.unpack_archive(archive, tmp_path)
     return tmp_path / archive.name.removesuffix(".tar.gz")
 
 
