@@ -31,7 +31,6 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher = HASHER, *, threads: int = 2, waiting: int = 64) -> None:
         self._hasher = hasher
-        self._threads = threads
         self._room = threads + waiting
         self._busy = 0
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="passwords", initializer=_yield_to_others)
