@@ -7,6 +7,8 @@ commands into events; whoever asked gets a reply, or a `Refusal` that says what 
 from protocols.messages.accounts import *  # noqa: F403
 from protocols.messages.bank import *  # noqa: F403
 from protocols.messages.base import *  # noqa: F403
+from protocols.messages.broadcasts import *  # noqa: F403
 from protocols.messages.questions import *  # noqa: F403
 from protocols.messages.refusals import *  # noqa: F403
+from protocols.messages.telegram import *  # noqa: F403
 from protocols.messages.training import *  # noqa: F403

@@ -1,0 +1,154 @@
+"""Mass messages: what is sent, to whom, and how far it has come."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+
+from pydantic import AnyHttpUrl, Field, JsonValue, StringConstraints, model_validator
+
+from protocols.messages.base import Command, Grade, Message, Platform, Role, Slug, Text
+
+BroadcastState: TypeAlias = Literal["draft", "scheduled", "running", "paused", "finished", "cancelled"]
+EntityType: TypeAlias = Literal[
+    "bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre", "link", "custom_emoji", "blockquote"
+]
+
+
+class AdminCommand(Command):
+    role: ClassVar[Role] = "admin"
+
+
+class Entity(Message):
+    """A formatted stretch of a text; `offset` and `length` are in UTF-16 units, as Telegram counts.
+
+    `value` is the address of a link, the language of `pre`, or the id of a custom emoji.
+    """
+
+    type: EntityType
+    offset: Annotated[int, Field(ge=0)]
+    length: Annotated[int, Field(ge=1)]
+    value: str | None = None
+
+
+class Button(Message):
+    """A button below a message: it opens `url`, or begins a training in `subject`."""
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
+    url: AnyHttpUrl | None = None
+    subject: Slug | None = None
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Self:
+        if (self.url is None) == (self.subject is None):
+            raise ValueError("a button has either url or subject")
+        return self
+
+
+class Audience(Message):
+    """Who gets it: all that Telegram reaches and who want notifications, narrowed by each that is given.
+
+    `subjects`: they have trained one of these; `platforms`: and on one of these; `active_days`: were here lately.
+    """
+
+    subjects: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=100)] | None = None
+    grades: Annotated[tuple[Grade, ...], Field(min_length=1, max_length=12)] | None = None
+    platforms: Annotated[tuple[Platform, ...], Field(min_length=1, max_length=3)] | None = None
+    active_days: Annotated[int, Field(ge=1, le=3660)] | None = None
+    users: Annotated[tuple[int, ...], Field(min_length=1, max_length=10_000)] | None = None
+
+
+class CreateBroadcast(AdminCommand):
+    """`text` is the safe subset of Markdown; with `entities` it is plain, and they say how it is formatted.
+
+    `image` is a PNG or JPEG. With `start_at` it is scheduled, without it waits for `StartBroadcast`.
+    """
+
+    text: Annotated[Text, StringConstraints(min_length=1, max_length=4096)]
+    entities: Annotated[tuple[Entity, ...], Field(max_length=100)] | None = None
+    buttons: Annotated[tuple[tuple[Button, ...], ...], Field(max_length=10)] = ()
+    image: Annotated[bytes, Field(max_length=10 * 1024 * 1024)] | None = None
+    audience: Audience = Audience()
+    start_at: datetime | None = None
+
+
+class BroadcastCommand(AdminCommand):
+    broadcast: Annotated[int, Field(ge=1, lt=2**63)]
+
+
+class StartBroadcast(BroadcastCommand):
+    pass
+
+
+class PauseBroadcast(BroadcastCommand):
+    pass
+
+
+class ResumeBroadcast(BroadcastCommand):
+    pass
+
+
+class CancelBroadcast(BroadcastCommand):
+    pass
+
+
+class ShowBroadcast(BroadcastCommand):
+    pass
+
+
+class ListBroadcasts(AdminCommand):
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    after: str | None = None
+
+
+class CountAudience(AdminCommand):
+    """How many a broadcast to this audience would go to now."""
+
+    audience: Audience = Audience()
+
+
+class AudienceCount(Message):
+    recipients: int
+
+
+class BroadcastContent(Message):
+    """What each recipient gets. `digest` is the same for the same content: what was uploaded once can be reused."""
+
+    text: str
+    entities: tuple[Entity, ...] | None
+    buttons: tuple[tuple[Button, ...], ...]
+    image: bytes | None
+    digest: str
+
+
+class Broadcast(Message):
+    """`rate` is in messages a second at the moment, `eta` when the last will be sent; both None unless running.
+
+    `sent` + `failed` + `blocked` + `left` = `recipients`.
+    """
+
+    id: int
+    state: BroadcastState
+    text: str
+    buttons: tuple[tuple[Button, ...], ...]
+    image: bool
+    audience: Audience
+    recipients: int
+    sent: int
+    failed: int
+    blocked: int
+    left: int
+    rate: float | None
+    eta: datetime | None
+    reasons: dict[str, JsonValue]
+    created_at: datetime
+    start_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class Broadcasts(Message):
+    """Newest first."""
+
+    items: tuple[Broadcast, ...]
+    next: str | None
