@@ -290,7 +290,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             degraded = any(problem != "ok" for problem in parts.values())
             return Readiness(status="down" if down else "degraded" if degraded else "ok", parts=parts)
 
-        app = build(router, ready=ready, registry=REGISTRY)
+        app = build(router, ready=ready, registry=REGISTRY, trusted_proxies=settings.http.trusted_proxies)
         try:
             runner = await serve_http(app, settings.http.host, settings.http.port)
         except OSError as error:

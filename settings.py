@@ -6,12 +6,13 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 PREFIX = "APO_"
@@ -26,9 +27,15 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _listed(value: object) -> object:
+    """A list, which the environment gives with commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 class Http(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_listed)] = ()
 
 
 class Storage(Section):
@@ -178,7 +185,7 @@ def _set(values: dict[str, Any], path: tuple[str, ...], value: str, variable: st
 
 
 def _fault(detail: ErrorDetails, file: Path, sources: Mapping[tuple[str, ...], str]) -> str:
-    path = tuple(str(part) for part in detail["loc"])
+    path = _key(tuple(str(part) for part in detail["loc"]))
     # An unknown or wrong section is the fault of the variable that made it.
     variables = [variable for source, variable in sources.items() if source[: len(path)] == path]
     where = " and ".join(variables) or f"{file}: [{'.'.join(path[:-1]) or path[0]}]"
@@ -201,17 +208,29 @@ def _fault(detail: ErrorDetails, file: Path, sources: Mapping[tuple[str, ...], s
     return f"{where}: {sentence}, not {detail['input']!r}"
 
 
+def _key(place: tuple[str, ...]) -> tuple[str, ...]:
+    """The key that a place belongs to, without what is inside its list."""
+    for length in range(1, len(place)):
+        if not _fields(place[:length]):
+            return place[:length]
+    return place
+
+
 def _near(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _fields(path: tuple[str, ...]) -> dict[str, Any]:
-    """The names in a section and the types of their values, which may be any."""
+    """The names in a section and the types of their values, which may be any; none where no section is."""
     model: type[BaseModel] = Settings
     for name in path:
-        annotation: Any = model.model_fields[name].annotation
-        model = get_args(annotation)[0] if isinstance(annotation, UnionType) else annotation
+        field = model.model_fields.get(name)
+        annotation: Any = field.annotation if field is not None else None
+        inner = get_args(annotation)[0] if isinstance(annotation, UnionType) else annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return {}
+        model = inner
     return {name: field.annotation for name, field in model.model_fields.items()}
 
 

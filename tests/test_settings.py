@@ -53,6 +53,14 @@ def test_a_data_center_is_a_table_or_variables(tmp_path: Path) -> None:
     assert _load(tmp_path, **said).telegram.data_center == center
 
 
+def test_a_list_is_a_list_or_a_variable_with_commas(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[http]\ntrusted_proxies = ["10.0.0.0/8"]\n', encoding="utf-8")
+    assert [str(network) for network in load(file, {}).http.trusted_proxies] == ["10.0.0.0/8"]
+    variable = {"APO_HTTP__TRUSTED_PROXIES": "10.1.0.0/16, fd00::/8"}
+    assert [str(network) for network in load(file, variable).http.trusted_proxies] == ["10.1.0.0/16", "fd00::/8"]
+
+
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
     assert _load(tmp_path, "\ufeff[http]\nport = 5").http.port == 5
 
@@ -95,6 +103,7 @@ def test_a_fault_of_the_file_is_named_with_what_is_allowed(tmp_path: Path, text:
         ("APO_HTTP__PORT", "eighty", "integer"),
         ("APO_HTTP__PORT__X", "1", "integer"),
         ("APO_MONGO__URL", "localhost:27017", "mongodb://"),
+        ("APO_HTTP__TRUSTED_PROXIES", "10.0.0.1/8", "IPv4 network, not '10.0.0.1/8'"),
     ],
 )
 def test_a_fault_of_a_variable_names_the_variable(tmp_path: Path, variable: str, value: str, named: str) -> None:

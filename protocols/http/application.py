@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Literal
 
 import orjson
@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from pydantic import BaseModel, ConfigDict
 
 from protocols.http import docs, openapi, problems
+from protocols.http.addresses import Network, addresses
 from protocols.http.dispatching import PATH, Dispatcher
 from protocols.http.handling import UPLOADS_AT_ONCE, Handler, Router, guarded, make
 from protocols.http.measuring import Requests
@@ -34,11 +35,21 @@ class Readiness(BaseModel):
     parts: dict[str, str]
 
 
-def build(router: Router, *, ready: Callable[[], Awaitable[Readiness]], registry: CollectorRegistry) -> web.Application:
-    """All calls of the contract over `router`. `registry` gets the requests' figures; `/metrics` shows it."""
+def build(
+    router: Router,
+    *,
+    ready: Callable[[], Awaitable[Readiness]],
+    registry: CollectorRegistry,
+    trusted_proxies: Sequence[Network] = (),
+) -> web.Application:
+    """All calls of the contract over `router`. `registry` gets the requests' figures; `/metrics` shows it.
+
+    `trusted_proxies` are believed when they say whom they speak for.
+    """
     app = web.Application()
     requests = Requests(registry)
     uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
+    address_of = addresses(trusted_proxies)
 
     def add(method: str, path: str, handler: Handler) -> None:
         app.router.add_route(method, path, handler, expect_handler=_expectation)
@@ -46,7 +57,7 @@ def build(router: Router, *, ready: Callable[[], Awaitable[Readiness]], registry
     dispatcher = Dispatcher(app._handle)
     app[DISPATCHER] = dispatcher
     for route in ROUTES:
-        handler = make(route, router, requests, uploads)
+        handler = make(route, router, requests, uploads, address_of)
         dispatcher.add(route.method, BASE + route.path, handler)
         add(route.method, BASE + route.path, _with_path(handler))
 

@@ -62,7 +62,13 @@ class Router(Protocol):
         ...
 
 
-def make(route: Route, router: Router, requests: Requests, uploads: asyncio.Semaphore) -> Handler:
+def make(
+    route: Route,
+    router: Router,
+    requests: Requests,
+    uploads: asyncio.Semaphore,
+    address_of: Callable[[web.Request], str],
+) -> Handler:
     """The handler of one route. `uploads` bounds how many files are held in memory at once."""
     ask, known = router.ask, router.caller
     needs_token, needs_address = route.needs_token, "address" in route.message.model_fields
@@ -89,7 +95,7 @@ def make(route: Route, router: Router, requests: Requests, uploads: asyncio.Sema
                 raise Forbidden(f"this call is for the role {role!r}, and yours is {caller.role!r}")
             values["user"] = caller.user
         if needs_address:
-            values["address"] = request.remote or ""
+            values["address"] = address_of(request)
         head(request, values)
         if body is not None:
             content = request.content
