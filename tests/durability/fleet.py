@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from tests.clickhouse_server import ClickHouseServer
 from tests.durability.audit import Verdict, read_running
 from tests.durability.campaign import School, caught_up, report
 from tests.running import Service
+
+READY_SECONDS = 30.0
 
 
 @dataclass
@@ -40,9 +43,25 @@ class Fleet:
         assert not verdict.faults, report(verdict)
         assert verdict.acknowledged >= least
 
-    async def service_answers(self) -> bool:
+    async def readiness(self) -> tuple[int, dict[str, str]]:
+        """The status of `/readyz`, and the parts that it names."""
         async with aiohttp.ClientSession() as http, http.get(f"{self.service.url}/readyz") as response:
-            return response.status == 200
+            parts: dict[str, str] = (await response.json())["parts"]
+            return response.status, parts
+
+    async def until_ready_is(self, status: int, *, down: str | None) -> None:
+        """Wait until `/readyz` answers with `status` and names `down` as the one part that is not well."""
+        async with asyncio.timeout(READY_SECONDS):
+            while True:
+                told, parts = await self.readiness()
+                if told == status and [name for name, state in parts.items() if state != "ok"] == (
+                    [down] if down else []
+                ):
+                    return
+                await asyncio.sleep(0.1)
+
+    async def service_answers(self) -> bool:
+        return (await self.readiness())[0] == 200
 
     def postmaster(self) -> int:
         pid = self.engines.pid("postgres")

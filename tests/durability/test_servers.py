@@ -118,6 +118,25 @@ async def test_trainings_go_on_without_clickhouse(fleet: Fleet) -> None:
     await fleet.prove(school, least=300)
 
 
+async def test_readiness_names_the_engine_that_is_down(fleet: Fleet) -> None:
+    school = fleet.school(4)
+    async with school.open():
+        await fleet.until_ready_is(200, down=None)
+        await fleet.engines.stop_one("mongo")
+        await fleet.until_ready_is(200, down="mongo")
+        await fleet.engines.start_one("mongo")
+        await fleet.until_ready_is(200, down=None)
+        await fleet.clickhouse.kill()
+        await fleet.until_ready_is(200, down="clickhouse")
+        await fleet.clickhouse.start()
+        await fleet.until_ready_is(200, down=None)
+        await fleet.engines.stop_one("postgres")
+        await fleet.until_ready_is(503, down="postgres")
+        await fleet.engines.start_one("postgres")
+        await fleet.until_ready_is(200, down=None)
+    await fleet.prove(school, least=1)
+
+
 async def test_a_second_service_on_the_same_database_says_so_and_ends(fleet: Fleet, tmp_path: Path) -> None:
     environment = {
         "PATH": os.environ["PATH"],
