@@ -23,6 +23,7 @@ from actors import metrics, relay
 from actors.accounts import Accounts
 from actors.bank import Bank
 from actors.bank_desk import BankDesk
+from actors.chats import Chats
 from actors.drawing import Drawing
 from actors.figures import Desk as Figures
 from actors.passwords import Passwords
@@ -249,6 +250,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.callback(passwords.close)
         accounts = Accounts(pg, clock, passwords, bank)
         stack.push_async_callback(accounts.flush_seen)
+        chats = Chats(pg, clock, accounts)
         background(_flush_seen(accounts))
         background(_finish_overdue(pg, to_sessions.ask))
         drawing = Drawing()
@@ -263,7 +265,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             accounts,
             to_sessions,
             tide,
-            handlers(accounts, desk, figures, bank, to_sessions.ask),
+            handlers(accounts, chats, desk, figures, bank, to_sessions.ask),
             {
                 m.ListTrainings: to_read_models,
                 m.ShowTrainingById: to_read_models,
@@ -313,7 +315,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
 
 def handlers(
-    accounts: Accounts, desk: BankDesk, figures: Figures, bank: Bank, to_session: Asked
+    accounts: Accounts, chats: Chats, desk: BankDesk, figures: Figures, bank: Bank, to_session: Asked
 ) -> dict[type[m.Message], Handler]:
     """Who answers what, besides the sessions."""
 
@@ -342,6 +344,11 @@ def handlers(
         m.ExportAccount: accounts.export,
         m.CreateLinkCode: accounts.create_link_code,
         m.ReportQuestion: accounts.report_question,
+        m.MeetChat: chats.meet,
+        m.KeepChat: chats.keep,
+        m.MarkUnreachable: chats.mark_unreachable,
+        m.LoadUpdatesState: chats.load_updates_state,
+        m.SaveUpdatesState: chats.save_updates_state,
         m.SetFavoriteById: set_favorite,
         m.ShowTrainingById: show_training,
         m.ListTrainings: figures.list_trainings,

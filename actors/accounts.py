@@ -76,6 +76,8 @@ class KnownUser:
 
     caller: Caller
     name: str
+    grade: int | None
+    notifications: bool
     blocked: bool
 
 
@@ -458,7 +460,7 @@ def _gone() -> NotFound:
 
 def _known(row: Record) -> KnownUser:
     caller = Caller(user=row["id"], role=row["role"], language=row["language"])
-    return KnownUser(caller, row["name"], row["blocked"])
+    return KnownUser(caller, row["name"], row["grade"], row["notifications"], row["blocked"])
 
 
 def _hash(token: str) -> bytes:

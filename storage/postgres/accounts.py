@@ -65,9 +65,12 @@ async def user_by_login(db: Executor, login: str) -> Record | None:
 
 
 async def user_by_id(db: Executor, user: int) -> Record | None:
-    """The profile's columns with `password_hash` and `blocked`."""
+    """The profile's columns with `password_hash`, `telegram_id` and `blocked`; None, too, for one that has become
+    part of another.
+    """
     return await db.fetchrow(
-        f"SELECT {PROFILE}, password_hash, blocked FROM users WHERE id = $1",  # noqa: S608 a constant
+        f"""SELECT {PROFILE}, password_hash, telegram_id, blocked FROM users
+            WHERE id = $1 AND joined_into IS NULL""",  # noqa: S608 a constant
         user,
     )
 
@@ -169,9 +172,11 @@ async def drop_token(db: Executor, user: int, hash_: bytes) -> None:
 
 
 async def token_owner(db: Executor, hash_: bytes, now: datetime) -> Record | None:
-    """`expires_at`, `id`, `role`, `language`, `name`, `blocked` of a live token, or None."""
+    """`expires_at`, `id`, `role`, `language`, `name`, `grade`, `notifications`, `blocked` of a live token, or
+    None.
+    """
     return await db.fetchrow(
-        """SELECT expires_at, users.id, role, language, name, blocked
+        """SELECT expires_at, users.id, role, language, name, grade, notifications, blocked
            FROM tokens JOIN users ON users.id = user_id WHERE hash = $1 AND expires_at > $2""",
         hash_,
         now,
