@@ -33,6 +33,7 @@ from actors.training.state import (
     training_id,
 )
 from protocols.messages import (
+    AccountJoined,
     AnyEvent,
     AnyQuestion,
     Conflict,
@@ -41,19 +42,23 @@ from protocols.messages import (
     FinishTraining,
     GiveAnswer,
     Invalid,
+    JoinInto,
     Kind,
     NotFound,
     QuestionAnswered,
     QuestionSkipped,
     SessionCommand,
     SessionErased,
+    SessionLeft,
     SetFavorite,
     ShowTraining,
     SkipQuestion,
     StartTraining,
     Subject,
+    TakeOver,
     TrainingFinished,
     TrainingStarted,
+    Unavailable,
 )
 
 MOST_FAVORITES: Final = 10_000
@@ -113,10 +118,8 @@ def expire(state: SessionState, now: int) -> tuple[AnyEvent, ...]:
 
 def decide(state: SessionState, command: SessionCommand, context: Context) -> tuple[AnyEvent, ...]:
     """What happens because of a command; nothing when it is so already. A `Refusal` changed nothing."""
-    if state.erased:
-        if isinstance(command, EraseSession):
-            return ()
-        raise NotFound("the account was erased, and its trainings with it")
+    if state.erased or state.joined_into is not None:
+        return _afterwards(state, command, context)
     match command:
         case GiveAnswer():
             return _answer(state, command, context)
@@ -133,7 +136,24 @@ def decide(state: SessionState, command: SessionCommand, context: Context) -> tu
             return _favorite(state, command, context)
         case EraseSession():
             return (SessionErased(at=context.now),)
+        case JoinInto():
+            return _join(state, command, context)
+        case TakeOver():
+            return _take_over(state, command, context)
     raise TypeError(f"no rule for {type(command).__name__}")
+
+
+def _afterwards(state: SessionState, command: SessionCommand, context: Context) -> tuple[AnyEvent, ...]:
+    """What is still possible when the user was erased, or has become part of another."""
+    if isinstance(command, EraseSession):
+        return () if state.erased else (SessionErased(at=context.now),)
+    if state.erased:
+        raise NotFound("the account was erased, and its trainings with it")
+    if not isinstance(command, JoinInto):
+        raise Unavailable("This account is being joined with another. Please try again.")
+    if command.into != state.joined_into:
+        raise Conflict("this account has become part of another already")
+    return ()
 
 
 def _show(state: SessionState, command: ShowTraining) -> tuple[AnyEvent, ...]:
@@ -162,6 +182,8 @@ def _finished(state: SessionState, training: TrainingState, at: int, reason: Rea
 
 
 def _start(state: SessionState, command: StartTraining, context: Context) -> tuple[AnyEvent, ...]:
+    if command.request is not None and state.training is not None and command.request == state.training.request:
+        return ()
     subject = context.bank.subject(command.subject)
     if subject is None:
         raise NotFound(f"there is no subject {command.subject!r}")
@@ -185,6 +207,7 @@ def _start(state: SessionState, command: StartTraining, context: Context) -> tup
         seed=context.random.getrandbits(32),
         deadline=deadline,
         platform=command.platform,
+        request=command.request,
     )
     return (*events, started)
 
@@ -303,6 +326,24 @@ def _favorite(state: SessionState, command: SetFavorite, context: Context) -> tu
     return (FavoriteSet(at=context.now, question=command.question, favorite=command.favorite),)
 
 
+def _join(state: SessionState, command: JoinInto, context: Context) -> tuple[AnyEvent, ...]:
+    if command.into == state.user:
+        raise Conflict("an account cannot be joined with itself")
+    left = SessionLeft(at=context.now, into=command.into)
+    if state.training is not None and state.training.open:
+        return _finished(state, state.training, context.now, "joined"), left
+    return (left,)
+
+
+def _take_over(state: SessionState, command: TakeOver, context: Context) -> tuple[AnyEvent, ...]:
+    if command.source == state.user:
+        raise Conflict("an account cannot be joined with itself")
+    if command.source in state.joined:
+        return ()
+    joined = AccountJoined(at=context.now, source=command.source, after=state.trainings, memory=command.memory)
+    return (joined,)
+
+
 def evolve(state: SessionState, event: AnyEvent) -> SessionState:
     """The state after an event. Events come in their order, each once."""
     # By the tag, not by the class, which pydantic compares much slower.
@@ -317,6 +358,10 @@ def evolve(state: SessionState, event: AnyEvent) -> SessionState:
     if event.type == "favorite":
         change = _added if event.favorite else _removed
         return state._replace(favorites=change(state.favorites, (event.question,)))
+    if event.type == "left":
+        return state._replace(training=None, joined_into=event.into)
+    if event.type == "joined":
+        return _after_join(state, event)
     return initial(state.user)._replace(trainings=state.trainings, erased=True)
 
 
@@ -328,7 +373,15 @@ def _the_training(state: SessionState) -> TrainingState:
 def _with_training(state: SessionState, training: TrainingState) -> SessionState:
     # Spelled out, as below: _replace costs several times as much, and every answer comes by here.
     return SessionState(
-        state.user, state.trainings, training, state.seen, state.mistakes, state.favorites, state.erased
+        state.user,
+        state.trainings,
+        training,
+        state.seen,
+        state.mistakes,
+        state.favorites,
+        state.erased,
+        state.joined_into,
+        state.joined,
     )
 
 
@@ -343,6 +396,7 @@ def _after_start(state: SessionState, event: TrainingStarted) -> TrainingState:
         deadline=event.deadline,
         touched_at=event.at,
         marks=bytes(len(event.questions)),
+        request=event.request,
     )
 
 
@@ -362,6 +416,7 @@ def _after_answer(before: TrainingState, event: QuestionAnswered) -> TrainingSta
         before.skipped.replace(bytes((position,)), b"") if before.skipped else b"",
         (*before.answers, Answer(event.question, event.response, score, event.seconds)),
         before.correct + (verdict_of(score) == "correct"),
+        request=before.request,
     )
 
 
@@ -384,6 +439,18 @@ def _after_finish(state: SessionState, training: TrainingState, event: TrainingF
         training=training._replace(finished_at=event.at, reason=event.reason),
         seen=_added(state.seen, seen),
         mistakes=_added(_removed(state.mistakes, right), not_right),
+    )
+
+
+def _after_join(state: SessionState, event: AccountJoined) -> SessionState:
+    """What either has seen or likes was seen and is liked; what either got wrong is a mistake until it is got right."""
+    memory = event.memory
+    return state._replace(
+        trainings=state.trainings + memory.trainings,
+        seen=_added(state.seen, memory.seen),
+        mistakes=_added(state.mistakes, memory.mistakes),
+        favorites=_added(state.favorites, memory.favorites),
+        joined=(*state.joined, event.source),
     )
 
 

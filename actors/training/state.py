@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from actors.training.selection import NO_NUMBERS, History, Numbers
 from protocols.messages import Mode, Response
 
-Reason: TypeAlias = Literal["complete", "student", "replaced", "time"]
+Reason: TypeAlias = Literal["complete", "student", "replaced", "time", "joined"]
 
 # What became of a question: one byte each in `TrainingState.marks`.
 UNTOUCHED: Final = 0
@@ -59,6 +59,7 @@ class TrainingState(NamedTuple):
     correct: int = 0
     finished_at: int | None = None
     reason: Reason | None = None
+    request: str | None = None
 
     @property
     def open(self) -> bool:
@@ -96,6 +97,7 @@ class SessionState(NamedTuple):
     """All that the rules know of a user. `training` is the open or the last of `trainings` in all.
 
     `seen` and `mistakes` take in a training when it finishes: until then its own answers tell.
+    `joined_into` is the user of whom this one has become part; `joined` are those who became part of this one.
     """
 
     user: int
@@ -105,6 +107,8 @@ class SessionState(NamedTuple):
     mistakes: Numbers = NO_NUMBERS
     favorites: Numbers = NO_NUMBERS
     erased: bool = False
+    joined_into: int | None = None
+    joined: tuple[int, ...] = ()
 
     @property
     def history(self) -> History:
@@ -133,6 +137,8 @@ def to_bytes(state: SessionState) -> bytes:
             "mistakes": list(state.mistakes),
             "favorites": list(state.favorites),
             "erased": state.erased,
+            "joined_into": state.joined_into,
+            "joined": state.joined,
             "training": None
             if training is None
             else {
@@ -150,6 +156,7 @@ def to_bytes(state: SessionState) -> bytes:
                 "correct": training.correct,
                 "finished_at": training.finished_at,
                 "reason": training.reason,
+                "request": training.request,
             },
         },
         ensure_ascii=False,
@@ -176,6 +183,8 @@ def from_bytes(snapshot: bytes) -> SessionState:
             mistakes=numbers(kept["mistakes"]),
             favorites=numbers(kept["favorites"]),
             erased=kept["erased"],
+            joined_into=kept.get("joined_into"),  # these two, and the request below, came later than the version
+            joined=tuple(kept.get("joined", ())),
         )
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise UnreadableSnapshot(f"broken snapshot: {error!r}") from error
@@ -197,6 +206,7 @@ def _training(kept: dict[str, Any]) -> TrainingState:  # Any: fresh from JSON
         correct=kept["correct"],
         finished_at=kept["finished_at"],
         reason=kept["reason"],
+        request=kept.get("request"),
     )
 
 

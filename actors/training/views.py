@@ -22,6 +22,7 @@ from protocols.messages import (
     FinishTraining,
     GiveAnswer,
     Invalid,
+    JoinInto,
     Message,
     NumberKey,
     NumberRange,
@@ -29,6 +30,7 @@ from protocols.messages import (
     Progress,
     Reviewed,
     SessionCommand,
+    SessionMemory,
     ShownChoice,
     ShownQuestion,
     ShowTraining,
@@ -56,6 +58,13 @@ def reply(state: SessionState, command: SessionCommand, context: Context) -> Mes
         case StartTraining() | FinishTraining() | ShowTraining():
             assert state.training is not None
             return training_view(state.user, state.training, context.bank)
+        case JoinInto():
+            return SessionMemory(
+                trainings=state.trainings,
+                seen=tuple(state.seen),
+                mistakes=tuple(state.mistakes),
+                favorites=tuple(state.favorites),
+            )
     return Done()
 
 

@@ -13,7 +13,7 @@ from protocols.http.inputs import Cursor, Search, derive
 
 BASE: Final = "/api/v1"
 # Filled by the wire itself, never by a client.
-OWN_FIELDS: Final = frozenset({"user", "platform", "address"})
+OWN_FIELDS: Final = frozenset({"user", "platform", "address", "request"})
 PICTURES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")
 FOREVER: Final = "public, max-age=31536000, immutable"
 

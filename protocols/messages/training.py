@@ -42,6 +42,8 @@ class StartTraining(SessionCommand):
     mode: Mode = "practice"
     minutes: Annotated[int, Field(ge=1, le=300)] | None = None
     filters: Filters = Filters()
+    # Who sends the same request again, not knowing what became of it, gets the same training.
+    request: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")] | None = None
 
     @model_validator(mode="after")
     def _minutes_belong_to_an_exam(self) -> Self:
@@ -82,8 +84,40 @@ class EraseSession(SessionCommand):
     """The last word of a session: what it stored is erased by whoever carries its events onward."""
 
 
+class JoinInto(SessionCommand):
+    """This session's user becomes part of the user `into`: it ends, and tells what it remembers."""
+
+    into: int
+
+
+class SessionMemory(Message):
+    """What a session knows beyond its last training: of how many trainings, and questions by the bank's numbers."""
+
+    trainings: Annotated[int, Field(ge=0)]
+    seen: tuple[int, ...]
+    mistakes: tuple[int, ...]
+    favorites: tuple[int, ...]
+
+
+class TakeOver(SessionCommand):
+    """The user `source` has become part of this session's user, and remembered this; once for each source."""
+
+    source: int
+    memory: SessionMemory
+
+
 _SESSION_COMMANDS: frozenset[type[object]] = frozenset(
-    (StartTraining, GiveAnswer, SkipQuestion, FinishTraining, ShowTraining, SetFavorite, EraseSession)
+    (
+        StartTraining,
+        GiveAnswer,
+        SkipQuestion,
+        FinishTraining,
+        ShowTraining,
+        SetFavorite,
+        EraseSession,
+        JoinInto,
+        TakeOver,
+    )
 )
 
 
@@ -110,6 +144,7 @@ class TrainingStarted(Event):
     seed: int
     deadline: int | None
     platform: Platform
+    request: str | None = None
 
 
 class QuestionAnswered(Event):
@@ -137,7 +172,7 @@ class QuestionSkipped(Event):
 class TrainingFinished(Event):
     type: Literal["finished"] = "finished"
     training: str
-    reason: Literal["complete", "student", "replaced", "time"]
+    reason: Literal["complete", "student", "replaced", "time", "joined"]
 
 
 class FavoriteSet(Event):
@@ -150,8 +185,34 @@ class SessionErased(Event):
     type: Literal["erased"] = "erased"
 
 
+class SessionLeft(Event):
+    """The user has become part of the user `into`; nothing but erasure comes after."""
+
+    type: Literal["left"] = "left"
+    into: int
+
+
+class AccountJoined(Event):
+    """The user `source` has become part of this one, which had had `after` trainings, and brought `memory` along.
+
+    Trainings are numbered in one row: the next is the one after `after` + `memory.trainings`.
+    """
+
+    type: Literal["joined"] = "joined"
+    source: int
+    after: int
+    memory: SessionMemory
+
+
 AnyEvent: TypeAlias = (
-    TrainingStarted | QuestionAnswered | QuestionSkipped | TrainingFinished | FavoriteSet | SessionErased
+    TrainingStarted
+    | QuestionAnswered
+    | QuestionSkipped
+    | TrainingFinished
+    | FavoriteSet
+    | SessionErased
+    | SessionLeft
+    | AccountJoined
 )
 JournalEvent: TypeAlias = Annotated[AnyEvent, Field(discriminator="type")]
 
