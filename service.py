@@ -26,6 +26,7 @@ from actors.bank_desk import BankDesk
 from actors.chats import Chats
 from actors.drawing import Drawing
 from actors.figures import Desk as Figures
+from actors.joining import Joining
 from actors.passwords import Passwords
 from actors.relay import Destination, Gauge, Nudge, Relay
 from actors.router import Handler, Router
@@ -74,6 +75,7 @@ GROUP_SIZE = 2_000  # of these in one transaction
 LAST_SEEN_SECONDS = 10.0
 OVERDUE_SECONDS = 30.0
 OVERDUE_AT_ONCE = 500
+JOIN_SECONDS = 5.0
 READY_SECONDS = 2.0
 STOP_SECONDS = 20.0
 
@@ -194,6 +196,7 @@ class Running:
 
     address: str
     supervisor: ActorRef[Supervisor]
+    router: Router
 
 
 @asynccontextmanager
@@ -251,6 +254,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         accounts = Accounts(pg, clock, passwords, bank)
         stack.push_async_callback(accounts.flush_seen)
         chats = Chats(pg, clock, accounts)
+        joining = Joining(pg, clock, accounts, to_sessions.ask)
+        background(_join_accounts(joining))
         background(_flush_seen(accounts))
         background(_finish_overdue(pg, to_sessions.ask))
         drawing = Drawing()
@@ -265,7 +270,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             accounts,
             to_sessions,
             tide,
-            handlers(accounts, chats, desk, figures, bank, to_sessions.ask),
+            handlers(accounts, chats, joining, desk, figures, bank, to_sessions.ask),
             {
                 m.ListTrainings: to_read_models,
                 m.ShowTrainingById: to_read_models,
@@ -310,17 +315,28 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         # Entered last, so that it is left first: they may die while the service stops.
         vital = await stack.enter_async_context(_background())
         vital(_watch([storage, supervisor, *relays.values()]))
-        yield Running(f"http://{host}:{port}", supervisor)
+        yield Running(f"http://{host}:{port}", supervisor, router)
         log.info("stopping: what was accepted is being finished")
 
 
 def handlers(
-    accounts: Accounts, chats: Chats, desk: BankDesk, figures: Figures, bank: Bank, to_session: Asked
+    accounts: Accounts,
+    chats: Chats,
+    joining: Joining,
+    desk: BankDesk,
+    figures: Figures,
+    bank: Bank,
+    to_session: Asked,
 ) -> dict[type[m.Message], Handler]:
     """Who answers what, besides the sessions."""
 
-    def end_session(user: int) -> Awaitable[object]:
-        return to_session(m.EraseSession(user=user))
+    async def erase_account(message: m.EraseAccount) -> m.Message:
+        await joining.settle(message.user)
+        return await accounts.erase_account(message, joining.end_sessions)
+
+    async def erase_from_telegram(message: m.EraseFromTelegram) -> m.Message:
+        await joining.settle(message.user)
+        return await accounts.erase_from_telegram(message, joining.end_sessions)
 
     async def set_favorite(message: m.SetFavoriteById) -> m.Message:
         number = bank.find(message.question, message.subject)
@@ -340,7 +356,9 @@ def handlers(
         m.Authenticate: accounts.authenticate,
         m.ShowProfile: accounts.show_profile,
         m.ChangeProfile: accounts.change_profile,
-        m.EraseAccount: lambda message: accounts.erase_account(message, end_session),
+        m.EraseAccount: erase_account,
+        m.EraseFromTelegram: erase_from_telegram,
+        m.LinkAccounts: joining.link,
         m.ExportAccount: accounts.export,
         m.CreateLinkCode: accounts.create_link_code,
         m.ReportQuestion: accounts.report_question,
@@ -448,6 +466,17 @@ async def _flush_seen(accounts: Accounts) -> None:
         except Exception as error:
             if not is_transient(error):
                 log.exception("last-seen dates were not written")
+
+
+async def _join_accounts(joining: Joining) -> None:
+    """Bring to their end what is left of joining accounts, from before this start or from an outage."""
+    while True:
+        try:
+            await joining.drive()
+        except Exception as error:
+            if not is_transient(error):
+                log.exception("accounts were not joined")
+        await asyncio.sleep(JOIN_SECONDS)
 
 
 async def _finish_overdue(pg: pool.Pool, to_session: Asked) -> None:

@@ -6,6 +6,7 @@ another process does (the command line) is known after CACHE_SECONDS.
 
 import ipaddress
 import secrets
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from protocols.messages import (
     CreateLinkCode,
     Done,
     EraseAccount,
+    EraseFromTelegram,
     ExportAccount,
     FieldError,
     Forbidden,
@@ -153,7 +155,7 @@ class Accounts:
         token = secrets.token_urlsafe(32)
         now = self._now()
         expires_at = now + TOKEN_LIFE
-        dropped = await sql.add_token(self._pool, row["id"], _hash(token), now, expires_at, TOKENS_A_USER)
+        dropped = await sql.add_token(self._pool, row["id"], digest(token), now, expires_at, TOKENS_A_USER)
         if dropped is None:  # erased meanwhile
             raise Unauthenticated("Wrong login or password")
         if dropped:
@@ -163,7 +165,7 @@ class Accounts:
         return TokenGranted(token=token, expires_at=expires_at, user=self._profile(row))
 
     async def close_token(self, message: CloseToken) -> Done:
-        hashed = _hash(message.token.get_secret_value())
+        hashed = digest(message.token.get_secret_value())
         try:
             await sql.drop_token(self._pool, message.user, hashed)
         finally:  # whatever became of it, the database is asked next time
@@ -178,7 +180,7 @@ class Accounts:
         if caller is not None:
             return caller
         changes = self._changes
-        hashed = _hash(token)
+        hashed = digest(token)
         row = await sql.token_owner(self._pool, hashed, self._now())
         if row is None:
             raise Unauthenticated("The token is unknown, expired or closed: open a new one")
@@ -191,7 +193,7 @@ class Accounts:
     def cached_caller(self, token: str) -> Caller | None:
         """Whom a token stands for, if that was asked lately; None: use `authenticate`."""
         try:
-            user, expires = self._tokens[_hash(token)]
+            user, expires = self._tokens[digest(token)]
             known = self._users[user]
         except KeyError:
             return None
@@ -300,16 +302,30 @@ class Accounts:
         if not matches:
             raise Forbidden("Wrong password: nothing was erased")
         self._logins.forget(login)
-        await end_session(message.user)
+        return await self._erase(message.user, end_session)
+
+    async def erase_from_telegram(
+        self, message: EraseFromTelegram, end_session: Callable[[int], Awaitable[object]]
+    ) -> Done:
+        """The same for whom Telegram vouches for. Raises Forbidden if the user is not theirs, or no longer."""
+        row = await sql.user_by_id(self._pool, message.user)
+        if row is None:
+            raise _gone()
+        if row["telegram_id"] != message.telegram:
+            raise Forbidden("This is not the account of this Telegram user: nothing was erased")
+        return await self._erase(message.user, end_session)
+
+    async def _erase(self, user: int, end_session: Callable[[int], Awaitable[object]]) -> Done:
+        await end_session(user)
         try:
-            await sql.erase_now(self._pool, message.user)
+            await sql.erase_now(self._pool, user)
         except Exception as error:
             if not is_transient(error):
                 raise
-            log.warning("erasing is left to the relay", user=message.user, problem=repr(error))
+            log.warning("erasing is left to the relay", user=user, problem=repr(error))
         finally:
-            self._seen.pop(message.user, None)
-            self.forget(message.user)
+            self._seen.pop(user, None)
+            self.forget(user)
         return Done()
 
     async def export(self, message: ExportAccount) -> AccountExport:
@@ -321,7 +337,8 @@ class Accounts:
         return AccountExport(
             profile=self._profile(kept["users"][0]),
             tokens=tuple(_plain(row) for row in kept["tokens"]),
-            favorites=tuple(self._favorites(kept["journal"])),
+            chats=tuple(_plain(row) for row in kept["chats"]),
+            favorites=tuple(self._favorites(message.user, kept["journal"])),
             trainings=tuple(
                 _plain(row) | {"questions": [self._question_id(number) for number in row["questions"]]}
                 for row in kept["trainings"]
@@ -332,13 +349,20 @@ class Accounts:
         )
 
     async def create_link_code(self, message: CreateLinkCode) -> LinkCode:
-        """A code to type into a messenger; it replaces the user's earlier one."""
+        """A code to type into a messenger; it replaces the user's earlier one. Raises Conflict when the account has
+        a messenger already.
+        """
+        row = await sql.user_by_id(self._pool, message.user)
+        if row is None:
+            raise _gone()
+        if row["telegram"]:
+            raise Conflict("This account is joined with a Telegram account already")
         now = self._now()
         expires_at = now + LINK_CODE_LIFE
         await sql.purge_link_codes(self._pool, now)
         for _ in range(3):  # another user has the same code once in a million millions
             code = "".join(secrets.choice(LINK_CODE_LETTERS) for _ in range(LINK_CODE_LENGTH))
-            if await sql.set_link_code(self._pool, message.user, _hash(code), expires_at):
+            if await sql.set_link_code(self._pool, message.user, digest(code), expires_at):
                 return LinkCode(code=code, expires_at=expires_at)
         raise _gone()
 
@@ -394,17 +418,21 @@ class Accounts:
     def _with_question_id(self, row: Record) -> dict[str, JsonValue]:
         return _plain(row) | {"question": self._question_id(row["question"])}
 
-    def _favorites(self, journal: Iterable[Record]) -> Iterable[dict[str, JsonValue]]:
-        since: dict[int, datetime] = {}
+    def _favorites(self, user: int, journal: Iterable[Record]) -> Iterable[dict[str, JsonValue]]:
+        since: dict[int, dict[int, datetime]] = defaultdict(dict)  # of the user, and of who became part of them
         for row in journal:
+            own = since[row["user_id"]]
             data: dict[str, Any] = row["data"]  # an event as JSON
+            if data.get("type") == "joined":
+                for number, at in since[data["source"]].items():
+                    own[number] = min(at, own.get(number, at))
             if data.get("type") != "favorite":
                 continue
             if data["favorite"]:
-                since.setdefault(data["question"], _datetime(data["at"]))
+                own.setdefault(data["question"], _datetime(data["at"]))
             else:
-                since.pop(data["question"], None)
-        for number, at in since.items():
+                own.pop(data["question"], None)
+        for number, at in since[user].items():
             yield {"question": self._question_id(number), "since": at.isoformat()}
 
 
@@ -463,7 +491,8 @@ def _known(row: Record) -> KnownUser:
     return KnownUser(caller, row["name"], row["grade"], row["notifications"], row["blocked"])
 
 
-def _hash(token: str) -> bytes:
+def digest(token: str) -> bytes:
+    """What is kept of a token or a code, so that what leaks from there opens nothing."""
     # A header may carry bytes that are no text; they arrive as lone surrogates.
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
 

@@ -12,6 +12,7 @@ import asyncpg
 from asyncpg import Record
 
 from protocols.messages import Language, Role
+from storage.postgres import broadcasts
 from storage.postgres.pool import ACQUIRE_SECONDS, Connection, Pool, transaction
 
 Executor: TypeAlias = "Pool | Connection"
@@ -128,7 +129,9 @@ async def set_last_seen(db: Executor, seen: Mapping[int, datetime]) -> None:
 async def _user_locked(pool: Pool, user: int) -> AsyncIterator[tuple[Connection, bool]]:
     """A transaction in which nobody else counts and adds to this user's rows; whether the user exists."""
     async with transaction(pool) as connection:
-        found = await connection.fetchval("SELECT true FROM users WHERE id = $1 FOR NO KEY UPDATE", user)
+        found = await connection.fetchval(
+            "SELECT true FROM users WHERE id = $1 AND joined_into IS NULL FOR NO KEY UPDATE", user
+        )
         yield connection, bool(found)
 
 
@@ -235,16 +238,22 @@ async def add_report(
 
 
 async def kept_about(pool: Pool, user: int) -> dict[str, list[Record]] | None:
-    """Every row about a user, by table, as of one moment; None when there is no such user."""
+    """Every row about a user, by table, as of one moment; None when there is no such user. The journal is theirs and
+    that of those who have become part of them.
+    """
     queries = {
         "tokens": "SELECT created_at, expires_at FROM tokens WHERE user_id = $1 ORDER BY created_at",
+        "chats": """SELECT telegram_id, state, unreachable_since, unreachable_why
+                    FROM chats JOIN users USING (telegram_id) WHERE users.id = $1""",
         "trainings": """SELECT id, subject, mode, questions, started_at, deadline, finished_at, skipped
                         FROM trainings WHERE user_id = $1 ORDER BY number""",
         "answers": """SELECT training, question, subject, topic, kind, response, score, seconds, at
                       FROM answers WHERE user_id = $1 ORDER BY at""",
         "reports": """SELECT id, question, subject, text, reported_at, closed_at
                       FROM reports WHERE user_id = $1 ORDER BY id""",
-        "journal": "SELECT seq, data FROM journal WHERE user_id = $1 ORDER BY seq",
+        "journal": """SELECT user_id, seq, data FROM journal
+                      WHERE user_id = $1 OR user_id IN (SELECT id FROM users WHERE joined_into = $1)
+                      ORDER BY position""",
     }
     async with transaction(pool, "repeatable_read", readonly=True) as connection:
         profile = await user_by_id(connection, user)
@@ -256,15 +265,19 @@ async def kept_about(pool: Pool, user: int) -> dict[str, list[Record]] | None:
 async def erase(connection: Connection, user: int) -> None:
     """Forget a person, in one transaction (or the caller's): repeating it changes nothing.
 
-    The journal keeps that questions were answered, for the questions' statistics; what was answered goes.
+    The journal keeps that questions were answered, for the questions' statistics; what was answered goes. Who has
+    become part of this person is forgotten with them.
     """
     async with connection.transaction():
-        # Tokens, link codes and reports go with the user.
+        await broadcasts.forget(connection, user)
+        joined = await connection.fetch("SELECT id FROM users WHERE joined_into = $1", user)
+        users = [user, *(row["id"] for row in joined)]
+        # Tokens, link codes, reports, the chat and who became part of them go with the user.
         await connection.execute("DELETE FROM users WHERE id = $1", user)
         for table in ("trainings", "answers", "days", "snapshots"):
-            await connection.execute(f"DELETE FROM {table} WHERE user_id = $1", user)  # noqa: S608 our own names
+            await connection.execute(f"DELETE FROM {table} WHERE user_id = ANY ($1)", users)  # noqa: S608 our own names
         await connection.execute(
-            "UPDATE journal SET data = data - 'response' WHERE user_id = $1 AND data ? 'response'", user
+            "UPDATE journal SET data = data - 'response' WHERE user_id = ANY ($1) AND data ? 'response'", users
         )
 
 

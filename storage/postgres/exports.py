@@ -21,6 +21,7 @@ FROM users LEFT JOIN (
            sum(seconds) AS seconds
     FROM days GROUP BY user_id
 ) AS done ON done.user_id = users.id
+WHERE users.joined_into IS NULL
 ORDER BY users.id
 """
 

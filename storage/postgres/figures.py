@@ -106,7 +106,7 @@ async def leaderboard(pool: Pool, subject: str, since: date | None, limit: int) 
            SELECT rank() OVER (ORDER BY sums.score DESC) AS place, users.name, sums.score::float8 AS score,
                   sums.answered
            FROM sums JOIN users ON users.id = sums.user_id
-           WHERE NOT users.blocked
+           WHERE NOT users.blocked AND users.joined_into IS NULL
            ORDER BY place, users.name, users.id LIMIT $3""",
         subject,
         since,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from storage.postgres.accounts import erase
+from storage.postgres.pool import Connection
 
 RELAY = "read models"
 STEP_SECONDS = 30.0
@@ -62,7 +63,11 @@ FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'finis
   AND trainings.id = data ->> 'training'
 """
 
-_ERASED = "SELECT user_id FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'erased'"
+# Seldom, and each for itself, in their order: who was erased, and who has become part of whom.
+_OF_ACCOUNTS = """
+SELECT user_id, data ->> 'type' AS type, (data ->> 'source')::bigint AS source, (data ->> 'after')::integer AS after
+FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' IN ('erased', 'joined') ORDER BY position
+"""
 
 
 class CheckpointMoved(Exception):
@@ -86,8 +91,44 @@ async def advance(pool: asyncpg.Pool[asyncpg.Record], after: int, upto: int) -> 
         await _move_checkpoint(connection, after, upto)
         for statement in (_STARTED, _ANSWERED, _DAYS, _SKIPPED, _FINISHED):
             await connection.execute(statement, after, upto, timeout=STEP_SECONDS)
-        for row in await connection.fetch(_ERASED, after, upto, timeout=STEP_SECONDS):
-            await erase(connection, row["user_id"])
+        for row in await connection.fetch(_OF_ACCOUNTS, after, upto, timeout=STEP_SECONDS):
+            if row["type"] == "erased":
+                await erase(connection, row["user_id"])
+            else:
+                await _move(connection, row["source"], row["user_id"], row["after"])
+
+
+async def _move(connection: Connection, source: int, target: int, after: int) -> None:
+    """Give the rows of `source` to `target`, who had had `after` trainings when taking them over.
+
+    All that the source has done stands before that in the journal, and is in the rows already. From then on the
+    target's trainings are numbered after all of both, so the earlier ones can stand in the order of their beginnings.
+    """
+    await connection.execute("UPDATE answers SET user_id = $2 WHERE user_id = $1", source, target, timeout=STEP_SECONDS)
+    await connection.execute(
+        """INSERT INTO days (user_id, subject, topic, day, answered, correct, score, seconds)
+           SELECT $2::bigint, subject, topic, day, answered, correct, score, seconds FROM days WHERE user_id = $1
+           ON CONFLICT (user_id, subject, topic, day) DO UPDATE SET
+               answered = days.answered + excluded.answered, correct = days.correct + excluded.correct,
+               score = days.score + excluded.score, seconds = days.seconds + excluded.seconds""",
+        source,
+        target,
+        timeout=STEP_SECONDS,
+    )
+    await connection.execute("DELETE FROM days WHERE user_id = $1", source, timeout=STEP_SECONDS)
+    # Out of the way first: no two rows may have the same number, not even for a moment.
+    await connection.execute(
+        "UPDATE trainings SET number = -number WHERE user_id = $1 AND number <= $2", target, after, timeout=STEP_SECONDS
+    )
+    await connection.execute(
+        """UPDATE trainings SET user_id = $2, number = ordered.number
+           FROM (SELECT id, row_number() OVER (ORDER BY started_at, id) AS number FROM trainings
+                 WHERE user_id = $1 OR (user_id = $2 AND number < 0)) AS ordered
+           WHERE trainings.id = ordered.id""",
+        source,
+        target,
+        timeout=STEP_SECONDS,
+    )
 
 
 async def skip(pool: asyncpg.Pool[asyncpg.Record], after: int, upto: int) -> None:
@@ -96,7 +137,7 @@ async def skip(pool: asyncpg.Pool[asyncpg.Record], after: int, upto: int) -> Non
         await _move_checkpoint(connection, after, upto)
 
 
-async def _move_checkpoint(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record], after: int, upto: int) -> None:
+async def _move_checkpoint(connection: Connection, after: int, upto: int) -> None:
     moved = await connection.execute(
         "UPDATE checkpoints SET position = $3 WHERE relay = $1 AND position = $2",
         RELAY,
