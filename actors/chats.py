@@ -1,7 +1,7 @@
 """Private chats with the bot: whom they belong to, and what the wire remembers of them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -105,6 +105,11 @@ class Chats:
             why: sql.Unreachable = "deleted" if message.deleted else "blocked"
             await sql.mark_unreachable(self._pool, message.telegram, why, moment(self._clock()))
         return Done()
+
+    def forget(self, telegrams: Collection[int]) -> None:
+        """They were marked in the database as out of reach: so that the next meeting takes the mark away."""
+        for telegram in telegrams:
+            self._chats.pop(telegram, None)
 
     async def load_updates_state(self, message: LoadUpdatesState) -> UpdatesState:
         row = await sql.updates_state(self._pool, message.bot)

@@ -20,3 +20,7 @@ RELAY_POSITION = Gauge("apo_relay_position", "Position of the journal that a rel
 RELAY_ERRORS = Counter("apo_relay_errors_total", "Steps of a relay that failed and are tried again", ["relay"])
 PARKED = Counter("apo_relay_parked_total", "Events that a relay was refused for good", ["relay"])
 JOURNAL_POSITION = Gauge("apo_journal_position", "Position of the last committed event")
+BROADCAST_MESSAGES = Counter("apo_broadcast_messages_total", "Mass messages by what became of them", ["outcome"])
+BROADCAST_RATE = Gauge("apo_broadcast_rate", "Mass messages a second, over the last seconds")
+BROADCAST_LEFT = Gauge("apo_broadcast_left", "Messages of running broadcasts that are still to be sent")
+BROADCAST_FLOODS = Counter("apo_broadcast_floods_total", "Times that Telegram asked broadcasts to wait")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import AnyHttpUrl, Field, JsonValue, StringConstraints, model_validator
+from pydantic import AnyHttpUrl, AwareDatetime, Field, JsonValue, StringConstraints, model_validator
 
 from protocols.messages.base import Command, Grade, Message, Platform, Role, Slug, Text
 
 BroadcastState: TypeAlias = Literal["draft", "scheduled", "running", "paused", "finished", "cancelled"]
+Waiting: TypeAlias = Literal["bot", "preparing", "turn", "quiet", "flood", "telegram", "database"]
 EntityType: TypeAlias = Literal[
     "bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre", "link", "custom_emoji", "blockquote"
 ]
@@ -45,6 +46,9 @@ class Button(Message):
         return self
 
 
+Row: TypeAlias = Annotated[tuple[Button, ...], Field(min_length=1, max_length=8)]
+
+
 class Audience(Message):
     """Who gets it: all that Telegram reaches and who want notifications, narrowed by each that is given.
 
@@ -66,10 +70,10 @@ class CreateBroadcast(AdminCommand):
 
     text: Annotated[Text, StringConstraints(min_length=1, max_length=4096)]
     entities: Annotated[tuple[Entity, ...], Field(max_length=100)] | None = None
-    buttons: Annotated[tuple[tuple[Button, ...], ...], Field(max_length=10)] = ()
+    buttons: Annotated[tuple[Row, ...], Field(max_length=10)] = ()
     image: Annotated[bytes, Field(max_length=10 * 1024 * 1024)] | None = None
     audience: Audience = Audience()
-    start_at: datetime | None = None
+    start_at: AwareDatetime | None = None
 
 
 class BroadcastCommand(AdminCommand):
@@ -124,7 +128,10 @@ class BroadcastContent(Message):
 class Broadcast(Message):
     """`rate` is in messages a second at the moment, `eta` when the last will be sent; both None unless running.
 
-    `sent` + `failed` + `blocked` + `left` = `recipients`.
+    `sent` + `failed` + `blocked` + `left` = `recipients`, which is counted anew when it starts. `reasons` counts
+    why some did not get it. `waiting` is why a running one does not send: the bot is off, its recipients are being
+    listed, others have their turn, it is quiet hours, Telegram asked to wait or does not answer, or outcomes cannot
+    be saved; None: it sends.
     """
 
     id: int
@@ -141,6 +148,7 @@ class Broadcast(Message):
     rate: float | None
     eta: datetime | None
     reasons: dict[str, JsonValue]
+    waiting: Waiting | None = None
     created_at: datetime
     start_at: datetime | None
     started_at: datetime | None

@@ -11,10 +11,11 @@ RELAY = "read models"
 STEP_SECONDS = 30.0
 
 _STARTED = """
-INSERT INTO trainings (id, user_id, number, subject, mode, questions, started_at, deadline)
+INSERT INTO trainings (id, user_id, number, subject, mode, questions, started_at, deadline, platform)
 SELECT data ->> 'training', user_id, split_part(data ->> 'training', '-', 2)::integer, data ->> 'subject',
        data ->> 'mode', ARRAY(SELECT jsonb_array_elements_text(data -> 'questions')::bigint),
-       to_timestamp((data ->> 'at')::float8 / 1e6), to_timestamp((data ->> 'deadline')::float8 / 1e6)
+       to_timestamp((data ->> 'at')::float8 / 1e6), to_timestamp((data ->> 'deadline')::float8 / 1e6),
+       data ->> 'platform'
 FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'started'
 """
 

@@ -1,0 +1,149 @@
+"""Mass messages before they run: what is accepted, who would get it, how they are shown."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import warnings
+from collections.abc import Callable
+from datetime import timedelta
+from hashlib import sha256
+
+import orjson
+import structlog
+from PIL import Image
+
+from actors.broadcaster import Live, shown
+from actors.training.views import moment
+from protocols.messages import (
+    AudienceCount,
+    Broadcast,
+    BroadcastContent,
+    Broadcasts,
+    CountAudience,
+    CreateBroadcast,
+    FieldError,
+    Invalid,
+    ListBroadcasts,
+    NotFound,
+    ShowBroadcast,
+)
+from storage.postgres import broadcasts as sql
+from storage.postgres.pool import Pool
+
+log = structlog.get_logger()
+
+# Telegram's limits of a picture, https://core.telegram.org/bots/api#sendphoto, and of its caption.
+LONGEST_SIDES = 10_000  # width and height together
+LONGEST_SHAPE = 20  # times as wide as high, or the other way round
+LONGEST_CAPTION = 1024
+FURTHEST_START = timedelta(days=366)
+PICTURES_AT_ONCE = 2  # decoded, for each may take a hundred megabytes
+
+
+class BroadcastDesk:
+    """`clock` tells microseconds since 1970; `scheduled` is called when something was scheduled."""
+
+    def __init__(self, pool: Pool, live: Live, clock: Callable[[], int], scheduled: Callable[[], None]) -> None:
+        self._pool = pool
+        self._live = live
+        self._clock = clock
+        self._scheduled = scheduled
+        self._decoding = asyncio.Semaphore(PICTURES_AT_ONCE)
+
+    async def create(self, message: CreateBroadcast) -> Broadcast:
+        """Raises Invalid: nothing to see, a caption or a picture that Telegram would not take, nobody to get it,
+        a start that has passed.
+        """
+        now = moment(self._clock())
+        _check_text(message)
+        if message.image is not None:
+            async with self._decoding:
+                problem = await asyncio.to_thread(_trouble_with_picture, message.image)
+            if problem is not None:
+                raise _invalid("image", problem)
+        if message.start_at is not None:
+            if message.start_at <= now:
+                raise _invalid("start_at", f"This has passed; it is {now:%Y-%m-%dT%H:%M:%SZ} now")
+            if message.start_at - now > FURTHEST_START:
+                raise _invalid("start_at", f"At most {FURTHEST_START.days} days from now")
+        recipients = await sql.count_audience(self._pool, message.audience, now)
+        if recipients == 0:
+            raise _invalid("audience", "Nobody would get it: none of these is reached by Telegram and wants messages")
+        row = await sql.add(
+            self._pool, _content(message), message.audience, recipients=recipients, now=now, start_at=message.start_at
+        )
+        log.info("a broadcast was created", broadcast=row["id"], by=message.user, recipients=recipients)
+        if message.start_at is not None:
+            self._scheduled()
+        return shown(row, self._live, now)
+
+    async def count_audience(self, message: CountAudience) -> AudienceCount:
+        return AudienceCount(recipients=await sql.count_audience(self._pool, message.audience, moment(self._clock())))
+
+    async def show(self, message: ShowBroadcast) -> Broadcast:
+        """Raises NotFound."""
+        row = await sql.show(self._pool, message.broadcast)
+        if row is None:
+            raise NotFound(f"There is no broadcast {message.broadcast}")
+        return shown(row, self._live, moment(self._clock()))
+
+    async def page(self, message: ListBroadcasts) -> Broadcasts:
+        """Raises Invalid on a cursor that is none."""
+        rows = await sql.page(self._pool, _number(message.after), message.limit + 1)
+        now = moment(self._clock())
+        items = tuple(shown(row, self._live, now) for row in rows[: message.limit])
+        return Broadcasts(items=items, next=str(items[-1].id) if len(rows) > message.limit else None)
+
+
+def _check_text(message: CreateBroadcast) -> None:
+    if not message.text.strip():
+        raise _invalid("text", "There is nothing to see in it")
+    length = len(message.text.encode("utf-16-le")) // 2  # as Telegram counts
+    if message.image is not None and length > LONGEST_CAPTION:
+        raise _invalid("text", f"Below a picture there is room for {LONGEST_CAPTION} characters, not for {length}")
+    for number, entity in enumerate(message.entities or ()):
+        if entity.offset + entity.length > length:
+            raise _invalid(f"entities.{number}", f"It goes beyond the text, which has {length} UTF-16 units")
+
+
+def _trouble_with_picture(image: bytes) -> str | None:
+    """Why it is no PNG or JPEG that Telegram would take; None: it is one, to its last pixel."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about sizes, which are looked at here
+            with Image.open(io.BytesIO(image), formats=("PNG", "JPEG")) as picture:
+                width, height = picture.size
+                if width + height > LONGEST_SIDES:
+                    return f"It is {width} by {height} pixels; both together may be {LONGEST_SIDES}"
+                if max(width, height) > LONGEST_SHAPE * min(width, height):
+                    return f"It is {width} by {height} pixels; one side may be {LONGEST_SHAPE} times the other"
+                picture.load()
+    except Exception as error:  # whatever a decoder meets in a broken picture
+        return f"It is not a PNG or JPEG, or it is broken: {error}"[:200]
+    return None
+
+
+def _content(message: CreateBroadcast) -> BroadcastContent:
+    plain = message.model_dump(mode="json", include={"text", "entities", "buttons"})
+    digest = sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS))
+    digest.update(message.image or b"")
+    return BroadcastContent(
+        text=message.text,
+        entities=message.entities,
+        buttons=message.buttons,
+        image=message.image,
+        digest=digest.hexdigest(),
+    )
+
+
+def _number(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+        raise _invalid("after", "It is not a `next` of this list")
+    return int(cursor)
+
+
+def _invalid(path: str, problem: str) -> Invalid:
+    return Invalid(f"The broadcast does not validate: {path}", (FieldError(path=path, message=problem),))

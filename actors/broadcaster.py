@@ -1,0 +1,573 @@
+"""The broadcaster: it sends mass messages at a steady pace, and each of them exactly once.
+
+What is to be sent and what became of it is in PostgreSQL; here are only the next few hundred recipients. Whatever
+was on its way when the service was killed is sent again with the same `random_id`: Telegram refuses what it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+from asyncpg import Record
+
+from actors import metrics
+from actors.pacing import Meter, Pace, QuietHours, random_id
+from actors.runtime import EventLoopActor
+from actors.training.views import moment
+from protocols.messages import (
+    Broadcast,
+    BroadcastCommand,
+    BroadcastContent,
+    BroadcastState,
+    CancelBroadcast,
+    Conflict,
+    NotFound,
+    PauseBroadcast,
+    ResumeBroadcast,
+    StartBroadcast,
+    Waiting,
+)
+from protocols.messages.outcomes import (
+    AlreadySent,
+    Blocked,
+    Courier,
+    Deleted,
+    Failed,
+    Offline,
+    Outcome,
+    Sent,
+    Wait,
+)
+from storage import is_transient
+from storage.postgres import broadcasts as sql
+from storage.postgres.broadcasts import Marked
+from storage.postgres.pool import Pool
+
+log = structlog.get_logger()
+
+BATCH = 500  # recipients read at once
+MOST_IN_FLIGHT = 100  # so that the way to Telegram and back does not limit the rate
+MOST_UNWRITTEN = 5_000  # outcomes kept while the database does not answer; then nothing more is sent
+MOST_AT_ONCE = 10  # broadcasts; each holds its picture in memory
+WRITE_AFTER = 500  # outcomes, or
+WRITE_SECONDS = 1.0
+LOOK_SECONDS = 30.0  # the longest between two looks for broadcasts that are due
+CHAT_SECONDS = 1.1  # between two messages to one chat, for Telegram takes one a second
+DELIVER_SECONDS = 60.0
+STOP_SECONDS = 5.0
+BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0)
+REASON_LENGTH = 64
+
+TRANSITIONS: dict[type[BroadcastCommand], tuple[str, tuple[BroadcastState, ...], BroadcastState]] = {
+    StartBroadcast: ("started", ("draft", "scheduled"), "running"),
+    PauseBroadcast: ("paused", ("running",), "paused"),
+    ResumeBroadcast: ("resumed", ("paused",), "running"),
+    CancelBroadcast: ("cancelled", ("draft", "scheduled", "running", "paused"), "cancelled"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UseCourier:
+    """From now on messages go by this courier; None: the bot is off."""
+
+    courier: Courier | None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Something was scheduled."""
+
+
+class Timer(Protocol):
+    """Seconds that only go forward, and waiting for them."""
+
+    def now(self) -> float: ...
+
+    async def pause(self, wake: asyncio.Event, seconds: float) -> None:
+        """Until `wake` is set or so many seconds are over."""
+        ...
+
+
+class LoopTimer:
+    """The time of the event loop."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    async def pause(self, wake: asyncio.Event, seconds: float) -> None:
+        # The loop's timers count milliseconds: rounded down, they would come again and again for the last one.
+        seconds = math.ceil(min(seconds, LOOK_SECONDS) * 1000) / 1000
+        timer = asyncio.get_running_loop().call_later(seconds, wake.set)
+        try:
+            await wake.wait()
+        finally:
+            timer.cancel()
+
+
+class Live:
+    """What the broadcaster lets others see of broadcasts that run."""
+
+    __slots__ = ("jobs", "now", "problem")
+
+    def __init__(self) -> None:
+        self.jobs: dict[int, Job] = {}
+        self.now: Callable[[], float] = time.monotonic
+        self.problem: Waiting | None = "bot"
+
+    def waiting(self, broadcast: int) -> Waiting | None:
+        """Why a running broadcast does not send; None: it does."""
+        job = self.jobs.get(broadcast)
+        return self.problem or ("turn" if job is None else None if job.listed else "preparing")
+
+    def rate(self, broadcast: int) -> float:
+        """Messages a second, over the last seconds."""
+        job = self.jobs.get(broadcast)
+        return 0.0 if job is None else job.meter.rate(self.now())
+
+
+def shown(row: Record, live: Live, now: datetime) -> Broadcast:
+    """A broadcast as it is in the database, and how it goes at the moment."""
+    values = {name: row[name] for name in row.keys() if name != "listed"}  # noqa: SIM118  # a Record is no mapping
+    left = row["recipients"] - row["sent"] - row["failed"] - row["blocked"]
+    rate, eta, waiting = None, None, None
+    if row["state"] == "running":
+        rate = round(live.rate(row["id"]), 2)
+        waiting = live.waiting(row["id"])
+        if rate > 0:
+            eta = now + timedelta(seconds=math.ceil(left / rate))
+    return Broadcast.model_validate(values | {"left": left, "rate": rate, "eta": eta, "waiting": waiting})
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipient:
+    telegram: int
+    access_hash: int
+
+
+@dataclass(slots=True)
+class Job:
+    """A running broadcast: where reading has come to, and who is next."""
+
+    broadcast: int
+    meter: Meter
+    listed: bool
+    content: BroadcastContent | None = None
+    after: int = 0
+    exhausted: bool = False
+    paused: bool = False
+    working: bool = False  # something is being read or written for it
+    rests_until: float = -math.inf  # after the database did not answer
+    in_flight: int = 0
+    again: deque[_Recipient] = field(default_factory=deque)  # who has to be tried again
+    ready: deque[_Recipient] = field(default_factory=deque)
+
+    def next(self) -> _Recipient | None:
+        if self.paused or self.content is None or not self.listed:
+            return None
+        return self.again[0] if self.again else self.ready[0] if self.ready else None
+
+    def take(self) -> _Recipient:
+        return self.again.popleft() if self.again else self.ready.popleft()
+
+    def rewind(self) -> None:
+        """Read those who are ready anew: after a pause, some of them may not want it any more."""
+        if self.ready:
+            self.after = self.ready[0].telegram - 1
+            self.ready.clear()
+            self.exhausted = False
+
+
+class Broadcaster(EventLoopActor):
+    """Starts, pauses, resumes and cancels broadcasts, and sends those that run, all of them at one pace.
+
+    One worker decides everything, from times and what is in memory; whatever takes time is a task beside it, and
+    wakes it when done. `clock` tells microseconds since 1970. `forget_chats` is told who cannot be reached any more.
+    """
+
+    registered = False
+    mailbox_limit = 1_000
+
+    def __init__(
+        self,
+        pool: Pool,
+        live: Live,
+        *,
+        rate: float,
+        quiet: QuietHours | None,
+        clock: Callable[[], int],
+        forget_chats: Callable[[Collection[int]], None],
+        timer: Timer | None = None,
+    ) -> None:
+        super().__init__()
+        self._pool = pool
+        self._live = live
+        self._pace = Pace(rate)
+        self._quiet = quiet
+        self._clock = clock
+        self._forget_chats = forget_chats
+        self._timer = timer or LoopTimer()
+        self._courier: Courier | None = None
+        self._jobs = live.jobs
+        live.now = self._timer.now
+        self._wake = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
+        self._lately: dict[int, float] = {}  # chats that something was sent to, in order of time
+        self._unwritten: list[Marked] = []
+        self._writing = False
+        self._write_at = math.inf
+        self._looking = False
+        self._look_at = -math.inf
+        self._offline_until = -math.inf
+        self._offline_times = 0
+        self._database_times = 0
+        self._told: Waiting | None = None
+
+    # --- Messages -------------------------------------------------------------------------------------------
+
+    def on_start(self) -> None:
+        self._worker = self.own(self._work_forever(), "broadcasts")
+
+    async def on_stop(self) -> None:  # type: ignore[override]  # may be async here
+        """Let what is on its way arrive, and write down what became of it."""
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.gather(self._worker, return_exceptions=True)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        if self._unwritten:
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await sql.mark(self._pool, self._unwritten, self._moment())
+            except Exception as error:
+                log.warning("outcomes are found out at the next start", outcomes=len(self._unwritten), why=repr(error))
+
+    def on_receive(self, message: object) -> Coroutine[None, None, Broadcast] | None:
+        if isinstance(message, BroadcastCommand):
+            return self._move(message)
+        if isinstance(message, UseCourier):
+            self._courier = message.courier
+        elif isinstance(message, Look):
+            self._look_at = -math.inf
+        else:
+            raise TypeError(f"not a message for the broadcaster: {message!r}")
+        self._wake.set()
+        return None
+
+    async def _move(self, command: BroadcastCommand) -> Broadcast:
+        """Raises NotFound, and Conflict where the broadcast is in another state."""
+        done, from_, to = TRANSITIONS[type(command)]
+        broadcast = command.broadcast
+        row = await sql.move(self._pool, broadcast, from_, to, self._moment())
+        if row is None:
+            row = await sql.show(self._pool, broadcast)
+            if row is None:
+                raise NotFound(f"There is no broadcast {broadcast}")
+            raise Conflict(
+                f"Broadcast {broadcast} is {row['state']}; only one that is {' or '.join(from_)} can be {done}",
+                state=row["state"],
+            )
+        job = self._jobs.get(broadcast)
+        if job is not None:
+            job.paused = to != "running"
+            if to == "cancelled":
+                del self._jobs[broadcast]
+            elif to == "paused":
+                job.content = None  # which may be large
+            else:
+                job.rewind()
+        log.info(f"a broadcast was {done}", broadcast=broadcast, by=command.user, recipients=row["recipients"])
+        self._look_at = -math.inf
+        self._wake.set()
+        self._live.problem = self._problem(self._timer.now())
+        if to == "running" and self._live.problem == "bot":
+            log.warning("a broadcast waits: the Telegram bot is off", broadcast=broadcast)
+        return shown(row, self._live, self._moment())
+
+    def _moment(self) -> datetime:
+        return moment(self._clock())
+
+    # --- The worker -----------------------------------------------------------------------------------------
+
+    async def _work_forever(self) -> None:
+        while True:
+            self._wake.clear()
+            now = self._timer.now()
+            until = min(self._care(now), self._send(now))
+            if not self._wake.is_set():
+                await self._timer.pause(self._wake, max(0.0, until - self._timer.now()))
+
+    def _care(self, now: float) -> float:
+        """Begin whatever is due besides sending; returns when there is more."""
+        if not self._looking and now >= self._look_at:
+            self._looking, self._look_at = True, math.inf
+            self._begin(self._look(), "broadcasts: look")
+        many = len(self._unwritten) >= WRITE_AFTER and self._database_times == 0
+        if self._unwritten and not self._writing and (many or now >= self._write_at):
+            self._writing = True
+            self._begin(self._write(), "broadcasts: write")
+        until = math.inf
+        for job in self._jobs.values():
+            if job.working or job.paused:
+                continue
+            if now < job.rests_until:
+                until = min(until, job.rests_until)
+                continue
+            if not job.listed or job.content is None or (not job.exhausted and len(job.ready) <= BATCH // 2):
+                work = self._read(job)
+            elif not (job.again or job.ready or job.in_flight or self._is_unwritten(job.broadcast)):
+                work = self._complete(job)
+            else:
+                continue
+            job.working = True
+            self._begin(work, "broadcasts: read")
+        problem = self._problem(now)
+        self._live.problem = problem
+        if problem != self._told and self._jobs:
+            self._told = problem
+            if problem is None:
+                log.info("broadcasts go on", broadcasts=list(self._jobs))
+            else:
+                log.warning("broadcasts wait", broadcasts=list(self._jobs), because=problem)
+        metrics.BROADCAST_RATE.set(sum(job.meter.rate(now) for job in self._jobs.values()))
+        if not self._looking:
+            until = min(until, self._look_at)
+        return until if self._writing else min(until, self._write_at)
+
+    def _problem(self, now: float) -> Waiting | None:
+        """What keeps all broadcasts from being sent."""
+        if self._courier is None:
+            return "bot"
+        if self._quiet is not None and self._quiet.over(self._moment()) is not None:
+            return "quiet"
+        if self._pace.waits(now):
+            return "flood"
+        if now < self._offline_until:
+            return "telegram"
+        if len(self._unwritten) + self._in_flight >= MOST_UNWRITTEN:
+            return "database"
+        return None
+
+    def _send(self, now: float) -> float:
+        """Send what may go now; returns when more may go."""
+        problem = self._live.problem
+        if problem == "quiet":
+            assert self._quiet is not None
+            over = self._quiet.over(self._moment())
+            return now if over is None else now + (over - self._moment()).total_seconds()
+        if problem == "telegram":
+            return self._offline_until
+        if problem in ("bot", "database"):
+            return math.inf
+        while self._in_flight < MOST_IN_FLIGHT:
+            if len(self._unwritten) + self._in_flight >= MOST_UNWRITTEN:
+                return math.inf
+            due = self._pace.next(now)
+            if due > now:
+                return due
+            job, later = self._choose(now)
+            if job is None:
+                return later
+            recipient = job.take()
+            self._pace.went(now)
+            self._lately[recipient.telegram] = now
+            job.in_flight += 1
+            self._in_flight += 1
+            self._begin(self._deliver(job, recipient), "broadcasts: deliver")
+        return math.inf  # whatever arrives wakes the worker
+
+    def _choose(self, now: float) -> tuple[Job | None, float]:
+        """The next job in turn that has somebody to send to; or None, and when there may be one."""
+        while self._lately:
+            telegram, at = next(iter(self._lately.items()))
+            if at + CHAT_SECONDS > now:
+                break
+            del self._lately[telegram]
+        later = math.inf
+        for broadcast, job in self._jobs.items():
+            recipient = job.next()
+            if recipient is None:
+                continue
+            at = self._lately.get(recipient.telegram, -math.inf) + CHAT_SECONDS
+            if at > now:
+                later = min(later, at)
+                continue
+            self._jobs[broadcast] = self._jobs.pop(broadcast)  # behind the others
+            return job, now
+        return None, later
+
+    def _is_unwritten(self, broadcast: int) -> bool:
+        return any(one.broadcast == broadcast for one in self._unwritten)
+
+    def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = self.own(work, name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- What takes time ------------------------------------------------------------------------------------
+
+    async def _deliver(self, job: Job, recipient: _Recipient) -> None:
+        courier, content, broadcast, telegram = self._courier, job.content, job.broadcast, recipient.telegram
+        assert content is not None
+        outcome: Outcome = Offline()
+        try:
+            if courier is not None:
+                number = random_id(broadcast, telegram)
+                async with asyncio.timeout(DELIVER_SECONDS):
+                    outcome = await courier.deliver(telegram, recipient.access_hash, content, number)
+        except OSError as error:  # a timeout among them
+            log.debug("a courier got no answer", broadcast=broadcast, why=repr(error))
+        except Exception as error:
+            log.exception("a courier failed", broadcast=broadcast)
+            outcome = Failed(reason=type(error).__name__)
+        finally:
+            job.in_flight -= 1
+            self._in_flight -= 1
+            self._wake.set()
+        now = self._timer.now()
+        match outcome:
+            case Wait(seconds=seconds):
+                if not self._pace.waits(now):
+                    metrics.BROADCAST_FLOODS.inc()
+                    log.warning("Telegram asks to wait: broadcasts go on more slowly then", seconds=seconds)
+                self._pace.wait(now, seconds)
+                job.again.append(recipient)
+                return
+            case Offline():
+                if now >= self._offline_until:
+                    self._offline_until = now + BACKOFF_SECONDS[min(self._offline_times, len(BACKOFF_SECONDS) - 1)]
+                    self._offline_times += 1
+                job.again.append(recipient)
+                return
+            case Sent() | AlreadySent():
+                marked = Marked(broadcast, telegram, "sent")
+            case Blocked():
+                marked = Marked(broadcast, telegram, "blocked", "blocked")
+            case Deleted():
+                marked = Marked(broadcast, telegram, "blocked", "deleted")
+            case Failed(reason=reason):
+                marked = Marked(broadcast, telegram, "failed", reason[:REASON_LENGTH])
+        self._offline_times = 0
+        job.meter.note(now)
+        self._mark(marked, now)
+
+    def _mark(self, marked: Marked, now: float) -> None:
+        if not self._unwritten:
+            self._write_at = now + WRITE_SECONDS
+        self._unwritten.append(marked)
+
+    async def _write(self) -> None:
+        """Write the outcomes that there are. They stay in memory until it is certain that they are durable."""
+        writing = self._unwritten[:MOST_UNWRITTEN]
+        try:
+            await sql.mark(self._pool, writing, self._moment())
+        except Exception as error:
+            self._write_at = self._timer.now() + self._backoff(error, "outcomes of broadcasts could not be saved")
+        else:
+            self._database_times = 0
+            del self._unwritten[: len(writing)]
+            self._write_at = self._timer.now() + WRITE_SECONDS if self._unwritten else math.inf
+            self._forget_chats([one.telegram for one in writing if one.mark == "blocked"])
+            for mark, count in Counter(one.mark for one in writing).items():
+                metrics.BROADCAST_MESSAGES.labels(mark).inc(count)
+            metrics.BROADCAST_LEFT.dec(len(writing))
+        finally:
+            self._writing = False
+            self._wake.set()
+
+    async def _look(self) -> None:
+        """Start what is due, and take up what runs."""
+        seconds = LOOK_SECONDS
+        try:
+            now = self._moment()
+            for broadcast in await sql.start_due(self._pool, now):
+                log.info("a broadcast was started, as scheduled", broadcast=broadcast)
+            rows = await sql.running(self._pool)
+            left = 0
+            for row in rows:
+                left += row["left"]
+                at_once = sum(not job.paused for job in self._jobs.values())
+                if row["id"] not in self._jobs and at_once < MOST_AT_ONCE:
+                    self._jobs[row["id"]] = Job(row["id"], Meter(self._timer.now()), row["listed"])
+                    log.info("a broadcast is taken up", broadcast=row["id"], left=row["left"])
+            metrics.BROADCAST_LEFT.set(left)
+            self._database_times = 0
+            start = await sql.next_start(self._pool)
+            if start is not None:
+                seconds = min(seconds, max(0.0, (start - self._moment()).total_seconds()))
+        except Exception as error:
+            seconds = self._backoff(error, "broadcasts could not be looked up")
+        finally:
+            self._looking = False
+            self._look_at = min(self._look_at, self._timer.now() + seconds)
+            self._wake.set()
+
+    async def _read(self, job: Job) -> None:
+        """Prepare a job, or read its next recipients; whom it is not sent to any more gets an outcome at once."""
+        after = job.after
+        try:
+            if not job.listed:
+                recipients = await sql.list_deliveries(self._pool, job.broadcast, self._moment())
+                log.info("the recipients of a broadcast are listed", broadcast=job.broadcast, recipients=recipients)
+                job.listed = True
+            if job.content is None:
+                job.content = await sql.content(self._pool, job.broadcast)
+            rows = await sql.recipients(self._pool, job.broadcast, after, BATCH)
+        except Exception as error:
+            job.rests_until = self._timer.now() + self._backoff(error, "recipients of a broadcast could not be read")
+            return
+        finally:
+            job.working = False
+            self._wake.set()
+        if job.after != after:  # it was paused and resumed meanwhile: they are read anew
+            return
+        now = self._timer.now()
+        for row in rows:
+            telegram = row["telegram_id"]
+            if not row["wanted"]:
+                self._mark(Marked(job.broadcast, telegram, "failed", "declined"), now)
+            elif not row["reachable"] or row["access_hash"] is None:
+                self._mark(Marked(job.broadcast, telegram, "blocked", "unreachable"), now)
+            else:
+                job.ready.append(_Recipient(telegram, row["access_hash"]))
+            job.after = telegram
+        job.exhausted = len(rows) < BATCH
+
+    def _backoff(self, error: Exception, what: str) -> float:
+        """Note that the database could not do something; returns the seconds after which it may be tried again."""
+        if not is_transient(error):
+            log.error(what, exc_info=error)
+        elif self._database_times == 0:
+            log.warning(what, why=repr(error))
+        seconds = BACKOFF_SECONDS[min(self._database_times, len(BACKOFF_SECONDS) - 1)]
+        self._database_times += 1
+        return seconds
+
+    async def _complete(self, job: Job) -> None:
+        try:
+            row = await sql.finish(self._pool, job.broadcast, self._moment())
+        except Exception as error:
+            job.rests_until = self._timer.now() + self._backoff(error, "a broadcast could not be finished")
+            return
+        finally:
+            job.working = False
+            self._wake.set()
+        if row is not None:
+            self._jobs.pop(job.broadcast, None)
+            self._look_at = -math.inf  # for another's turn
+            counts = {name: row[name] for name in ("recipients", "sent", "failed", "blocked")}
+            log.info("a broadcast is finished", broadcast=job.broadcast, **counts)
+        elif not job.paused:
+            job.after, job.exhausted = 0, False  # somebody is left after all
