@@ -287,7 +287,7 @@ class Api:
             other.append(update)
             if update.user_id not in known:
                 known.add(update.user_id)
-                users.append(bot.chats[update.user_id].as_raw())
+                users.append(bot.phones[update.user_id].as_raw())
         if not new and not other:
             return raw.types.updates.DifferenceEmpty(date=int(time.time()), seq=1)
         return raw.types.updates.Difference(
