@@ -17,17 +17,21 @@ from protocols.messages import (
     FinishTraining,
     GiveAnswer,
     Invalid,
+    JoinInto,
     NotFound,
     QuestionAnswered,
     Refusal,
     SessionCommand,
+    SessionMemory,
     SetFavorite,
     ShowTraining,
     SkipQuestion,
     StartTraining,
+    TakeOver,
     Training,
     TrainingFinished,
     TrainingStarted,
+    Unavailable,
 )
 from tests.training.samples import MINUTE, right_response, sample_bank, wrong_response
 from tests.training.session import Session
@@ -46,6 +50,8 @@ MODES = st.one_of(
     st.just({"mode": "practice"}),
     st.fixed_dictionaries({"mode": st.just("exam"), "minutes": st.integers(1, 3)}),
 )
+SOME = st.lists(st.integers(1, 26), max_size=6).map(lambda numbers: tuple(sorted(set(numbers))))
+MEMORIES = st.builds(SessionMemory, trainings=st.integers(0, 3), seen=SOME, mistakes=SOME, favorites=SOME)
 RESPONSES = st.one_of(
     st.sampled_from(["right", "wrong"]),
     st.sampled_from(["a", "b", "0,3", 0.25, 7, ["a", "c"], [], ["a", "b", "c", "d"], {"1": "a"}, {}]),
@@ -57,6 +63,7 @@ class AnySession(RuleBasedStateMachine):
     def begin(self) -> None:
         self.session = Session(BANK)
         self.favorites: set[int] = set()
+        self.taken: list[tuple[int, SessionMemory]] = []  # how long the journal was after it, and what was taken
 
     def ask(self, command: SessionCommand) -> bool:
         """Whether it was accepted. If not, at most the end of an overdue exam was kept, nothing else."""
@@ -64,7 +71,8 @@ class AnySession(RuleBasedStateMachine):
         try:
             self.session.ask(command)
         except Refusal as refusal:
-            assert isinstance(refusal, (NotFound, Conflict, Invalid))  # noqa: PT017
+            left = self.session.state.joined_into is not None
+            assert isinstance(refusal, (NotFound, Conflict, Invalid, *([Unavailable] if left else [])))  # noqa: PT017
             new = self.session.journal[known:]
             assert all(isinstance(event, TrainingFinished) and event.reason == "time" for event in new)
             assert new or self.session.state == before
@@ -75,10 +83,15 @@ class AnySession(RuleBasedStateMachine):
     def wait(self, microseconds: int) -> None:
         self.session.now += microseconds
 
-    @rule(size=st.integers(1, 8), mode=MODES, filters=FILTERS)
-    def start(self, size: int, mode: dict[str, object], filters: dict[str, object]) -> None:
-        members = {"user": 7, "subject": "sample", "size": size, "filters": filters, **mode}
-        self.ask(StartTraining.model_validate(members))
+    @rule(size=st.integers(1, 8), mode=MODES, filters=FILTERS, request=st.sampled_from([None, "a", "b"]))
+    def start(self, size: int, mode: dict[str, object], filters: dict[str, object], request: str | None) -> None:
+        members = {"user": 7, "subject": "sample", "size": size, "filters": filters, "request": request, **mode}
+        command = StartTraining.model_validate(members)
+        if self.ask(command) and request is not None:
+            # Sent again at once, it starts nothing.
+            known, name = len(self.session.journal), self.session.id
+            assert self.ask(command)
+            assert (len(self.session.journal), self.session.id) == (known, name)
 
     @precondition(lambda self: self.session.state.training is not None)
     @rule(at=st.integers(0, 7), response=RESPONSES)
@@ -125,6 +138,29 @@ class AnySession(RuleBasedStateMachine):
     def set_favorite(self, question: int, favorite: bool) -> None:
         if self.ask(SetFavorite(user=7, question=question, favorite=favorite)):
             (self.favorites.add if favorite else self.favorites.discard)(question)
+
+    @rule(source=st.integers(1, 3), memory=MEMORIES)
+    def take_over(self, source: int, memory: SessionMemory) -> None:
+        new = source not in self.session.state.joined
+        if self.ask(TakeOver(user=7, source=source, memory=memory)) and new:
+            self.favorites.update(memory.favorites)
+            self.taken.append((len(self.session.journal), memory))
+
+    @precondition(lambda self: len(self.session.journal) > 20)
+    @rule(into=st.integers(8, 9))
+    def leave(self, into: int) -> None:
+        if self.ask(JoinInto(user=7, into=into)):
+            state = self.session.state
+            assert state.joined_into == into
+            known = len(self.session.journal)
+            memory = self.session.ask(JoinInto(user=7, into=into))
+            assert memory == SessionMemory(
+                trainings=state.trainings,
+                seen=tuple(state.seen),
+                mistakes=tuple(state.mistakes),
+                favorites=tuple(state.favorites),
+            )
+            assert len(self.session.journal) == known
 
     @precondition(lambda self: len(self.session.journal) > 20)
     @rule()
@@ -201,9 +237,20 @@ class AnySession(RuleBasedStateMachine):
         state = self.session.state
         if state.erased or (state.training is not None and state.training.open):
             return
-        last = {event.question: event.score for event in self.session.journal if event.type == "answered"}
-        assert list(state.mistakes) == sorted(number for number, score in last.items() if score < 1 - 1e-9)
-        assert set(state.seen) >= set(last)
+        # What others brought along counts as wrong from the moment it came, if not from before.
+        last: dict[int, bool] = {}
+        taken = dict(self.taken)
+        answered: dict[str, dict[int, bool]] = {}
+        for length, event in enumerate(self.session.journal, start=1):
+            if event.type == "answered":
+                answered.setdefault(event.training, {})[event.question] = event.score > 1 - 1e-9
+            elif event.type == "finished":  # a training is taken into the memory as a whole
+                last |= answered.pop(event.training, {})
+            elif event.type == "joined":
+                last |= dict.fromkeys(taken[length].mistakes, False)
+        assert list(state.mistakes) == sorted(number for number, right in last.items() if not right)
+        assert set(state.seen) >= set(last) - {number for _, memory in self.taken for number in memory.mistakes}
+        assert set(state.seen) >= {number for _, memory in self.taken for number in memory.seen}
         assert list(state.seen) == sorted(set(state.seen))
 
     @invariant()
