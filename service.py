@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
 
 import structlog
 from asyncpg import InterfaceError, PostgresError
@@ -23,10 +24,13 @@ from actors import metrics, relay
 from actors.accounts import Accounts
 from actors.bank import Bank
 from actors.bank_desk import BankDesk
+from actors.broadcast_desk import BroadcastDesk
+from actors.broadcaster import Broadcaster, Live, Look
 from actors.chats import Chats
 from actors.drawing import Drawing
 from actors.figures import Desk as Figures
 from actors.joining import Joining
+from actors.pacing import QuietHours
 from actors.passwords import Passwords
 from actors.relay import Destination, Gauge, Nudge, Relay
 from actors.router import Handler, Router
@@ -37,7 +41,7 @@ from actors.supervisor import Sessions, Supervisor, ToSessions
 from protocols import messages as m
 from protocols.http.application import Readiness, build
 from protocols.http.serving import serve as serve_http
-from settings import Server, Settings
+from settings import Broadcast, Server, Settings
 from storage import is_transient
 from storage.clickhouse import engine as clickhouse
 from storage.clickhouse.engine import ClickHouseError
@@ -258,6 +262,22 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         background(_join_accounts(joining))
         background(_flush_seen(accounts))
         background(_finish_overdue(pg, to_sessions.ask))
+        live = Live()
+        broadcaster = Broadcaster.start(
+            pg,
+            live,
+            rate=settings.broadcast.messages_per_second,
+            quiet=quiet_hours(settings.broadcast),
+            clock=clock,
+            forget_chats=chats.forget,
+        )
+        stack.push_async_callback(_stop, broadcaster)
+
+        def look_at_broadcasts() -> None:
+            with suppress(ActorDeadError, MailboxFull):  # it looks by itself after a while
+                broadcaster.tell(Look())
+
+        broadcast_desk = BroadcastDesk(pg, live, clock, look_at_broadcasts)
         drawing = Drawing()
         stack.push_async_callback(drawing.close)
 
@@ -270,7 +290,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             accounts,
             to_sessions,
             tide,
-            handlers(accounts, chats, joining, desk, figures, bank, to_sessions.ask),
+            handlers(accounts, chats, joining, desk, figures, bank, to_sessions.ask)
+            | broadcast_handlers(broadcast_desk, broadcaster),
             {
                 m.ListTrainings: to_read_models,
                 m.ShowTrainingById: to_read_models,
@@ -314,7 +335,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         _spare_the_living()
         # Entered last, so that it is left first: they may die while the service stops.
         vital = await stack.enter_async_context(_background())
-        vital(_watch([storage, supervisor, *relays.values()]))
+        vital(_watch([storage, supervisor, broadcaster, *relays.values()]))
         yield Running(f"http://{host}:{port}", supervisor, router)
         log.info("stopping: what was accepted is being finished")
 
@@ -382,6 +403,35 @@ def handlers(
         m.ShowBankQuestion: desk.show_question,
         m.ChangeQuestion: desk.change_question,
         m.ArchiveQuestion: desk.archive_question,
+    }
+
+
+def quiet_hours(settings: Broadcast) -> QuietHours | None:
+    """When mass messages wait; None: never."""
+    if settings.quiet_from is None or settings.quiet_until is None:
+        return None
+    return QuietHours(settings.quiet_from, settings.quiet_until, ZoneInfo(settings.time_zone))
+
+
+def broadcast_handlers(desk: BroadcastDesk, broadcaster: ActorRef[Broadcaster]) -> dict[type[m.Message], Handler]:
+    """Who answers what about mass messages."""
+
+    async def ask(message: m.BroadcastCommand) -> m.Message:
+        try:
+            reply: m.Message = await broadcaster.ask(message, block=False)
+        except (ActorDeadError, MailboxFull):
+            raise m.Unavailable("Broadcasts cannot be changed at the moment. Please try again.") from None
+        return reply
+
+    return {
+        m.CreateBroadcast: desk.create,
+        m.ListBroadcasts: desk.page,
+        m.ShowBroadcast: desk.show,
+        m.CountAudience: desk.count_audience,
+        m.StartBroadcast: ask,
+        m.PauseBroadcast: ask,
+        m.ResumeBroadcast: ask,
+        m.CancelBroadcast: ask,
     }
 
 

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import time
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, get_args
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 PREFIX = "APO_"
@@ -107,8 +119,36 @@ class Telegram(Section):
     data_center: DataCenter | None = None
 
 
+def _clock_time(value: object) -> object:
+    """A time as clocks show it; empty: none."""
+    if value == "":
+        return None
+    if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError("must be a time from 00:00 to 23:59, or empty")
+    return time.fromisoformat(value)
+
+
+def _known_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (LookupError, ValueError, OSError):
+        raise ValueError(f"{value!r} is not a time zone of the IANA's, as Europe/Moscow is") from None
+    return value
+
+
 class Broadcast(Section):
     messages_per_second: Annotated[float, Field(gt=0, le=30)] = 25.0
+    quiet_from: Annotated[time | None, BeforeValidator(_clock_time)] = None
+    quiet_until: Annotated[time | None, BeforeValidator(_clock_time)] = None
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Moscow"
+
+    @model_validator(mode="after")
+    def _quiet_has_two_ends(self) -> Broadcast:
+        if (self.quiet_from is None) != (self.quiet_until is None):
+            raise ValueError("quiet_from and quiet_until are given both, or none of them")
+        if self.quiet_from is not None and self.quiet_from == self.quiet_until:
+            raise ValueError("quiet_from and quiet_until are the same: nothing would ever be sent")
+        return self
 
 
 class Log(Section):
