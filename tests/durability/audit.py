@@ -270,16 +270,22 @@ def _read_models(stored: Stored) -> list[str]:
     trainings: dict[str, dict[str, Any]] = {}
     answers: dict[tuple[str, int], dict[str, Any]] = {}
     days: dict[tuple[int, str, str, object], list[float]] = defaultdict(lambda: [0, 0, 0.0, 0.0])
+    # Whose the rows of somebody are who has become part of another.
+    owner = {row.data["source"]: row.user for row in stored.journal if row.data["type"] == "joined"}
     for row in stored.journal:
         data = row.data
         if data["type"] == "started":
-            trainings[data["training"]] = data | {"skipped": [], "finished_at": None, "user": row.user}
+            trainings[data["training"]] = data | {
+                "skipped": [],
+                "finished_at": None,
+                "user": owner.get(row.user, row.user),
+            }
         elif data["type"] == "skipped":
             trainings[data["training"]]["skipped"].append(data["question"])
         elif data["type"] == "finished":
             trainings[data["training"]]["finished_at"] = _time(data["at"])
         elif data["type"] == "answered":
-            answers[data["training"], data["question"]] = data | {"user": row.user}
+            answers[data["training"], data["question"]] = data | {"user": owner.get(row.user, row.user)}
     for data in answers.values():
         training = trainings[data["training"]]
         if training["mode"] == "exam" and training["finished_at"] is None:
