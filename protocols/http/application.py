@@ -17,6 +17,7 @@ from protocols.http.dispatching import PATH, Dispatcher
 from protocols.http.handling import UPLOADS_AT_ONCE, Handler, Router, guarded, make
 from protocols.http.measuring import Requests
 from protocols.http.routes import BASE, ROUTES
+from protocols.http.streaming import Streams
 from protocols.messages import NotFound
 
 DISPATCHER: Final = web.AppKey("dispatcher", Dispatcher)
@@ -49,6 +50,8 @@ def build(
     app = web.Application()
     requests = Requests(registry)
     uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
+    streams = Streams()
+    app.on_shutdown.append(streams.close)
     address_of = addresses(trusted_proxies)
 
     def add(method: str, path: str, handler: Handler) -> None:
@@ -57,7 +60,7 @@ def build(
     dispatcher = Dispatcher(app._handle)
     app[DISPATCHER] = dispatcher
     for route in ROUTES:
-        handler = make(route, router, requests, uploads, address_of)
+        handler = make(route, router, requests, uploads, streams, address_of)
         dispatcher.add(route.method, BASE + route.path, handler)
         add(route.method, BASE + route.path, _with_path(handler))
 

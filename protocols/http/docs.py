@@ -32,7 +32,7 @@ EXPLAINED: Final = {
     405: "The path does not know the method; <code>Allow</code> lists those that it knows.",
     408: "The body came too slowly. Send it again.",
     409: "The request is right in itself, but does not go with what is kept. Nothing was changed.",
-    413: "JSON bodies have at most 64 KiB, bank files 32 MiB.",
+    413: "JSON bodies have at most 64 KiB, with a picture 14 MiB; bank files 32 MiB.",
     415: "A bank file is sent as <code>multipart/form-data</code>.",
     417: "The only expectation that can be met is <code>100-continue</code>.",
     422: "<code>errors</code> names each place that does not validate, and why. Nothing was changed.",

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Final, Protocol
 
@@ -25,6 +26,7 @@ from protocols.http.dispatching import PATH
 from protocols.http.inputs import QueryReader, can_name_something
 from protocols.http.measuring import Requests
 from protocols.http.routes import BASE, Route
+from protocols.http.streaming import Streams
 from protocols.messages import (
     ROLES,
     Authenticate,
@@ -67,6 +69,7 @@ def make(
     router: Router,
     requests: Requests,
     uploads: asyncio.Semaphore,
+    streams: Streams,
     address_of: Callable[[web.Request], str],
 ) -> Handler:
     """The handler of one route. `uploads` bounds how many files are held in memory at once."""
@@ -80,6 +83,7 @@ def make(
     validate = route.message.__pydantic_validator__.validate_python
     respond = _responder(route)
     observe = requests.of(route.method, BASE + route.path)
+    until, as_json = route.stream_until, route.reply.__pydantic_serializer__.to_json if route.reply else None
 
     async def answer(request: web.Request) -> web.StreamResponse:
         values: dict[str, object] = {}
@@ -99,18 +103,40 @@ def make(
         head(request, values)
         if body is not None:
             content = request.content
-            body(content.read_nowait() if content.is_eof() else await reading.slow_body(content), values)
+            if content.is_eof():
+                body(content.read_nowait(), values)
+            elif route.body_limit == reading.JSON_LIMIT:
+                body(await reading.slow_body(content), values)
+            else:
+                async with _admitted(uploads):
+                    body(await reading.slow_body(content, route.body_limit), values)
         if closes_token:
             values["token"] = SecretStr(token)
+        if until is not None and as_json is not None:
+            message = _message(validate, values, route)
+
+            async def ask_again() -> Message:
+                if known(token) is None:
+                    await _identify(ask, token)
+                return await ask(message)
+
+            return await streams.answer(request, ask_again, as_json, until)
         if not route.upload:
             return respond(await ask(_message(validate, values, route)))
-        if uploads.locked():
-            raise Unavailable("other files are being uploaded; try again soon", retry_after=5)
-        async with uploads:
+        async with _admitted(uploads):
             values |= await reading.upload(request)
             return respond(await ask(_message(validate, values, route)))
 
     return guarded(answer, observe)
+
+
+@asynccontextmanager
+async def _admitted(uploads: asyncio.Semaphore) -> AsyncIterator[None]:
+    """Raises `Unavailable` rather than let large bodies wait in memory."""
+    if uploads.locked():
+        raise Unavailable("other files are being uploaded; try again soon", retry_after=5)
+    async with uploads:
+        yield
 
 
 def guarded(
@@ -198,20 +224,20 @@ def _body_reader(route: Route) -> Callable[[bytes, dict[str, object]], None] | N
     model = route.body_model()
     if model is None:
         return None
-    whole_body = route.whole_body
+    whole_body, limit = route.whole_body, route.body_limit
     validate = model.__pydantic_validator__.validate_json
 
     def read(raw: bytes, values: dict[str, object]) -> None:
         if whole_body is not None:
             values[whole_body] = reading.json_object(raw)
             return
-        if len(raw) > reading.JSON_LIMIT:
-            raise TooLarge(f"the body is longer than {reading.JSON_LIMIT} bytes")
+        if len(raw) > limit:
+            raise TooLarge(f"the body is longer than {limit} bytes")
         # The message alone would take 0 for false and "5" for 5, and let a client give fields such as `user`.
         try:
             given = validate(raw, strict=True)
         except ValidationError:
-            body = reading.whole_numbers(reading.json_object(raw))
+            body = reading.whole_numbers(reading.json_object(raw, limit))
             try:
                 given = validate(to_json(body), strict=True)
             except ValidationError as error:

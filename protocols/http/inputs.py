@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, StringConstraints, create_model
+from pydantic import BaseModel, BeforeValidator, StringConstraints, WithJsonSchema, create_model
 
 from protocols.messages import FieldError, Message
 
 # All lists are in the order of a number; its form is told, so that the document says what is a cursor.
 Cursor = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}$")]
 Search = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+
+
+def _decoded(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise ValueError("Input should be a string of base64")  # noqa: TRY004  # pydantic takes no TypeError
+    try:
+        return binascii.a2b_base64(value, strict_mode=True)
+    except ValueError as error:
+        raise ValueError(f"Input should be base64: {error}") from None
+
+
+Base64 = Annotated[bytes, BeforeValidator(_decoded), WithJsonSchema({"type": "string", "contentEncoding": "base64"})]
 
 # At most as long as the longest 64-bit number: int() of more digits costs time and fits no field.
 LONGEST_INTEGER: Final = 20

@@ -198,6 +198,9 @@ def _responses(route: Route, refs: Refs) -> Json:
     done: Json = {"description": {201: "Made", 204: "Done"}.get(route.status, "Here it is")}
     if route.reply is File:
         done["content"] = {media: {"schema": _file_schema(media)} for media in route.media}
+    elif route.stream_until is not None:
+        # What is in each event's `data`, OpenAPI 3.1 cannot say.
+        done["content"] = {media: {"schema": {"type": "string"}} for media in route.media}
     elif route.reply is not None:
         done["content"] = {"application/json": {"schema": refs[route.reply, "serialization"]}}
     if route.location is not None:

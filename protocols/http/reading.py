@@ -31,27 +31,27 @@ def bearer(header: str | None) -> str:
     return header[7:].strip()
 
 
-async def slow_body(content: StreamReader) -> bytes:
+async def slow_body(content: StreamReader, limit: int = JSON_LIMIT) -> bytes:
     """A JSON body that had not arrived whole with its headers. Raises `TooLarge`, `TooSlow`."""
     body = bytearray()
     try:
         async with asyncio.timeout(JSON_SECONDS):
             while chunk := await content.readany():
                 body += chunk
-                if len(body) > JSON_LIMIT:
-                    raise TooLarge(f"the body is longer than {JSON_LIMIT} bytes")
+                if len(body) > limit:
+                    raise TooLarge(f"the body is longer than {limit} bytes")
     except TimeoutError:
         raise TooSlow(f"the body did not arrive within {JSON_SECONDS:.0f} s") from None
     return bytes(body)
 
 
-def json_object(raw: bytes) -> dict[str, object]:
+def json_object(raw: bytes, limit: int = JSON_LIMIT) -> dict[str, object]:
     """A JSON object; NaN, half surrogates, bad UTF-8 and bottomless nesting are no JSON.
 
     Raises `Unreadable`, `Invalid` where it is JSON but no object, `TooLarge`.
     """
-    if len(raw) > JSON_LIMIT:
-        raise TooLarge(f"the body is longer than {JSON_LIMIT} bytes")
+    if len(raw) > limit:
+        raise TooLarge(f"the body is longer than {limit} bytes")
     if not raw:
         raise Unreadable("the body is empty; a JSON object is expected")
     try:

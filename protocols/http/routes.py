@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from protocols import messages as m
-from protocols.http.inputs import Cursor, Search, derive
+from protocols.http.inputs import Base64, Cursor, Search, derive
+from protocols.http.reading import JSON_LIMIT
 
 BASE: Final = "/api/v1"
 # Filled by the wire itself, never by a client.
@@ -34,12 +35,15 @@ class Route:
     status: int = 200
     query: tuple[str, ...] = ()
     fixed: Mapping[str, JsonValue] = field(default_factory=dict)
-    # `Any`: annotations for pydantic, of query parameters that the message leaves wider than a URL should.
+    # `Any`: annotations for pydantic, of what the message leaves wider than a URL should, or JSON writes otherwise.
     narrow: Mapping[str, Any] = field(default_factory=dict)
     whole_body: str | None = None
     # What JSON Schema must say of the body beside its fields, where the message checks them together.
     body_rule: Mapping[str, JsonValue] = field(default_factory=dict)
+    body_limit: int = JSON_LIMIT
     upload: bool = False
+    # The reply is told again at every change, as server-sent events, up to the one of which this is true.
+    stream_until: Callable[[Any], bool] | None = None
     media: tuple[str, ...] = ("application/json",)
     location: str | None = None
     cache: str = "no-store"
@@ -75,7 +79,7 @@ class Route:
         return derive(self.message, "Query", self.query_fields, self.narrow) if self.query_fields else None
 
     def body_model(self) -> type[BaseModel] | None:
-        return derive(self.message, "Body", self.body_fields, {}) if self.body_fields else None
+        return derive(self.message, "Body", self.body_fields, self.narrow) if self.body_fields else None
 
 
 EXAMS_HAVE_MINUTES: Final[Mapping[str, JsonValue]] = {
@@ -84,7 +88,7 @@ EXAMS_HAVE_MINUTES: Final[Mapping[str, JsonValue]] = {
     "else": {"properties": {"minutes": {"type": "null"}}},
 }
 
-ACCOUNTS, TRAINING, BANK = "Accounts", "Training", "Question bank"
+ACCOUNTS, TRAINING, BANK, BROADCASTS = "Accounts", "Training", "Question bank", "Mass messages"
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route(
@@ -392,5 +396,74 @@ ROUTES: Final[tuple[Route, ...]] = (
         query=("subject",),
         conflict="Two subjects have this id.",
         note=f"It is drawn no more; trainings that hold it and its counters stay. For editors. {OWN_ID_NOTE}",
+    ),
+    Route(
+        "POST",
+        "/admin/broadcasts",
+        m.CreateBroadcast,
+        m.Broadcast,
+        BROADCASTS,
+        "Prepare a mass message",
+        201,
+        narrow={"image": Annotated[Base64, Field(max_length=m.PICTURE_LIMIT)]},
+        body_limit=JSON_LIMIT + m.PICTURE_LIMIT * 4 // 3,
+        location=BASE + "/admin/broadcasts/{id}",
+        note=(
+            "With `start_at` it is scheduled, without it waits for its start. `text` is Markdown, or plain with "
+            "`entities`; `image` is a PNG or JPEG in base64. It goes to all whom Telegram reaches and who want "
+            "messages, narrowed by each part of `audience`; if that is nobody, it is refused. For administrators."
+        ),
+        example={"text": "**Tomorrow** at 10: the first round.", "audience": {"grades": [9, 10]}},
+    ),
+    Route(
+        "GET",
+        "/admin/broadcasts",
+        m.ListBroadcasts,
+        m.Broadcasts,
+        BROADCASTS,
+        "Mass messages, the newest first",
+        narrow={"after": Cursor},
+        note="For administrators.",
+    ),
+    Route(
+        "GET",
+        "/admin/broadcasts/{broadcast}",
+        m.ShowBroadcast,
+        m.Broadcast,
+        BROADCASTS,
+        "How far a mass message has come",
+        note="`waiting` tells why a running one sends nothing. For administrators.",
+    ),
+    Route(
+        "GET",
+        "/admin/broadcasts/{broadcast}/stream",
+        m.ShowBroadcast,
+        m.Broadcast,
+        BROADCASTS,
+        "How far it has come, at every change",
+        stream_until=lambda shown: shown.state in ("finished", "cancelled"),
+        media=("text/event-stream",),
+        note=(
+            "Server-sent events: at once and at every change, at most two a second, what the call without `/stream` "
+            "answers; it ends when the message is finished or cancelled. For administrators."
+        ),
+    ),
+    *(
+        Route(
+            "POST",
+            f"/admin/broadcasts/{{broadcast}}/{verb}",
+            message,
+            m.Broadcast,
+            BROADCASTS,
+            f"{verb.title()} a mass message",
+            conflict="It is in a state, told as `state`, in which that cannot be.",
+            note=f"{what} For administrators.",
+        )
+        for verb, message, what in (
+            ("start", m.StartBroadcast, "From now on it is sent, also one that was scheduled for later."),
+            ("pause", m.PauseBroadcast, "What is on its way arrives; nothing more is sent."),
+            ("resume", m.ResumeBroadcast, "It goes on where it was."),
+            ("cancel", m.CancelBroadcast, "What is on its way arrives; nothing more is sent, for good."),
+        )
     ),
 )

@@ -10,6 +10,8 @@ from pydantic import AnyHttpUrl, AwareDatetime, Field, JsonValue, StringConstrai
 from protocols.messages.base import Command, Grade, Message, Platform, Role, Slug, Text
 
 BroadcastState: TypeAlias = Literal["draft", "scheduled", "running", "paused", "finished", "cancelled"]
+PICTURE_LIMIT = 10 * 1024 * 1024  # bytes, by Telegram
+
 Waiting: TypeAlias = Literal["bot", "preparing", "turn", "quiet", "flood", "telegram", "database"]
 EntityType: TypeAlias = Literal[
     "bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre", "link", "custom_emoji", "blockquote"
@@ -71,7 +73,7 @@ class CreateBroadcast(AdminCommand):
     text: Annotated[Text, StringConstraints(min_length=1, max_length=4096)]
     entities: Annotated[tuple[Entity, ...], Field(max_length=100)] | None = None
     buttons: Annotated[tuple[Row, ...], Field(max_length=10)] = ()
-    image: Annotated[bytes, Field(max_length=10 * 1024 * 1024)] | None = None
+    image: Annotated[bytes, Field(max_length=PICTURE_LIMIT)] | None = None
     audience: Audience = Audience()
     start_at: AwareDatetime | None = None
 
