@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import structlog
 from asyncpg import Record
-from cachetools import TTLCache
+from cachetools import FIFOCache
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from actors.bank import Bank
@@ -93,10 +93,10 @@ class Accounts:
         self._bank = bank
         self._logins = Guard(clock, free=FREE_TRIES_OF_A_LOGIN)
         self._addresses = Guard(clock, free=FREE_TRIES_OF_AN_ADDRESS, longest=60.0)
-        life = CACHE_SECONDS * MICROSECONDS
-        # The hash of a token: its user, and when it expires in microseconds.
-        self._tokens: TTLCache[bytes, tuple[int, int]] = TTLCache(CACHED_TOKENS, life, timer=clock)
-        self._users: TTLCache[int, KnownUser] = TTLCache(CACHED_USERS, life, timer=clock)
+        # What is known until when, in microseconds: of the hash of a token its user, of a user the standing.
+        # Not a TTLCache: every request looks here three times, and that one takes five times as long to tell.
+        self._tokens: FIFOCache[bytes, tuple[int, int]] = FIFOCache(CACHED_TOKENS)
+        self._users: FIFOCache[int, tuple[KnownUser, int]] = FIFOCache(CACHED_USERS)
         # Grows with every change of users or tokens: what was read before a change is not cached after it.
         self._changes = 0
         self._seen: dict[int, int] = {}
@@ -186,27 +186,29 @@ class Accounts:
             raise Unauthenticated("The token is unknown, expired or closed: open a new one")
         known = _known(row)
         if changes == self._changes:
-            self._tokens[hashed] = (row["id"], _microseconds(row["expires_at"]))
-            self._users[row["id"]] = known
+            until = self._clock() + CACHE_SECONDS * MICROSECONDS
+            self._tokens[hashed] = (row["id"], min(until, _microseconds(row["expires_at"])))
+            self._users[row["id"]] = (known, until)
         return known.caller
 
     def cached_caller(self, token: str) -> Caller | None:
         """Whom a token stands for, if that was asked lately; None: use `authenticate`."""
         try:
-            user, expires = self._tokens[digest(token)]
-            known = self._users[user]
+            user, token_until = self._tokens[digest(token)]
+            known, user_until = self._users[user]
         except KeyError:
             return None
-        return known.caller if self._clock() < expires else None
+        return known.caller if self._clock() < min(token_until, user_until) else None
 
     # --- Standing -------------------------------------------------------------------------------------------
 
     def cached_user(self, user: int) -> KnownUser | None:
         """The user, if asked for lately; None: use `known_user`."""
         try:
-            return self._users[user]
+            known, until = self._users[user]
         except KeyError:
             return None
+        return known if self._clock() < until else None
 
     async def known_user(self, user: int) -> KnownUser | None:
         """The user as of now or of CACHE_SECONDS ago; None when there is no such user."""
@@ -218,7 +220,7 @@ class Accounts:
                 return None
             known = _known(row)
             if changes == self._changes:
-                self._users[user] = known
+                self._users[user] = (known, self._clock() + CACHE_SECONDS * MICROSECONDS)
         return known
 
     def forget(self, user: int) -> None:

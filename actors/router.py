@@ -63,10 +63,10 @@ class Router:
         """The reply to a message. Raises a `Refusal`; whatever else is raised is a fault of the service."""
         try:
             if is_of_session(message):  # first, and without the slower look at its bases: nearly all are
-                await self._check(message)
+                self._check(message, self._accounts.cached_user(message.user) or await self._known(message.user))
                 return await self._ask_session(message)
             if isinstance(message, Command):
-                await self._check(message)
+                self._check(message, self._accounts.cached_user(message.user) or await self._known(message.user))
             unhurried = isinstance(message, (ImportBank, ValidateBank))  # a large file takes its time
             async with asyncio.timeout(None if unhurried else ANSWER_SECONDS):
                 relay = self._read_by.get(type(message))
@@ -81,9 +81,8 @@ class Router:
             log.warning("a database does not answer", asked=type(message).__name__, error=repr(error))
             raise Unavailable("A database does not answer at the moment. Please try again.") from error
 
-    async def _check(self, command: Command) -> None:
+    def _check(self, command: Command, user: KnownUser | None) -> None:
         """The user exists, is not blocked, and may do this; note that they were here."""
-        user = self._accounts.cached_user(command.user) or await self._known(command.user)
         if user is None or user.blocked:
             raise Unauthenticated("This account does not exist, or it is blocked.")
         if command.role != "student" and ROLES.index(user.caller.role) < ROLES.index(command.role):

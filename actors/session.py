@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from random import Random
 
+import orjson
 import structlog
 from pydantic import TypeAdapter
 from pykka import ActorDeadError, ActorRef
@@ -116,8 +117,8 @@ class SessionActor(EventLoopActor):
         records = []
         for event in events:
             seq += 1
-            # The serializer itself: model_dump_json() takes half as long again to reach it.
-            records.append(Record(command.user, seq, event.__pydantic_serializer__.to_json(event).decode()))
+            # An event is plain JSON all through, which orjson writes in a third of pydantic's time.
+            records.append(Record(command.user, seq, orjson.dumps(event, default=vars).decode()))
         # Told before anything is remembered: if the storage actor cannot take it, nothing has happened.
         reply_to = self.defer_reply()
         try:

@@ -29,7 +29,7 @@ LOAD_SECONDS = 10.0  # with the wait for a connection
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # not frozen, which would double the time that it takes to make one
 class Append:
     """Commit a session's events; its reply leaves when they are durable. Without events: when all before are.
 

@@ -246,8 +246,9 @@ def _answer(state: SessionState, command: GiveAnswer, context: Context) -> tuple
         raise Conflict(f"the training {command.training!r} is finished; no more answers are taken")
     score = grade(question, command.response).score
     now = context.now
-    answered = QuestionAnswered(
+    answered = QuestionAnswered.trusted(
         at=now,
+        type="answered",
         training=command.training,
         question=number,
         subject=training.subject,

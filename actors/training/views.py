@@ -91,7 +91,7 @@ def verdict(state: SessionState, command: GiveAnswer, bank: Bank) -> Verdict:
     number, _ = located(training, command.question, bank)
     following, so_far = shown_now(training, bank), progress(training)
     if training.mode == "exam":
-        return Verdict(
+        return Verdict.trusted(
             question=command.question,
             score=None,
             verdict=None,
@@ -102,8 +102,9 @@ def verdict(state: SessionState, command: GiveAnswer, bank: Bank) -> Verdict:
         )
     answer = training.answer(number)
     assert answer is not None
+            feedback=None,
     question = bank.question(number)
-    return Verdict(
+    return Verdict.trusted(
         question=command.question,
         score=answer.score,
         verdict=verdict_of(answer.score),
@@ -130,7 +131,7 @@ def _feedback(question: AnyQuestion, answer: Answer) -> str | None:
 
 def progress(training: TrainingState) -> Progress:
     answered, untouched = len(training.answers), training.marks.count(UNTOUCHED)
-    return Progress(
+    return Progress.trusted(
         answered=answered,
         correct=None if training.mode == "exam" and training.open else training.correct,
         skipped=len(training.questions) - answered - untouched,

@@ -20,13 +20,13 @@ class Begun:
         self._head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{lines}Content-Length: ".encode()
 
     def response(self, body: bytes) -> web.StreamResponse:
-        return _Response(self, body)
+        return BegunResponse(self, body)
 
     def whole(self, body: bytes) -> bytes:
         return b"%b%d\r\nDate: %b\r\n\r\n%b" % (self._head, len(body), rfc822_formatted_time().encode(), body)
 
 
-class _Response(web.Response):
+class BegunResponse(web.Response):
     """Written in one piece to a client that speaks HTTP/1.1 and keeps the connection; to others as aiohttp does."""
 
     def __init__(self, begun: Begun, body: bytes) -> None:
@@ -35,6 +35,15 @@ class _Response(web.Response):
         self._content = body
         self._keep_alive: bool | None = None
         self._ordinary: web.Response | None = None
+
+    def write_at_once(self, request: web.BaseRequest) -> bool:
+        """Write the whole of it, without suspending; False: nothing was written, it must go the ordinary way."""
+        transport = request.transport
+        if request.version != HttpVersion11 or not request.keep_alive or transport is None or transport.is_closing():
+            return False
+        self._keep_alive = True
+        transport.write(self._begun.whole(self._content))
+        return True
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         if request.version == HttpVersion11 and request.keep_alive:

@@ -26,6 +26,7 @@ from protocols.http.dispatching import PATH
 from protocols.http.inputs import QueryReader, can_name_something
 from protocols.http.measuring import Requests
 from protocols.http.routes import BASE, Route
+from protocols.http.writing import json_of
 from protocols.http.streaming import Streams
 from protocols.messages import (
     ROLES,
@@ -38,8 +39,10 @@ from protocols.messages import (
     Message,
     NotFound,
     Refusal,
+    Skipped,
     TooLarge,
     Unavailable,
+    Verdict,
 )
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -80,7 +83,7 @@ def make(
     head = _head_reader(route)
     body = _body_reader(route)
     closes_token = "token" in route.fixed
-    validate = route.message.__pydantic_validator__.validate_python
+    validate = _maker(route)
     respond = _responder(route)
     observe = requests.of(route.method, BASE + route.path)
     until, as_json = route.stream_until, route.reply.__pydantic_serializer__.to_json if route.reply else None
@@ -242,13 +245,31 @@ def _body_reader(route: Route) -> Callable[[bytes, dict[str, object]], None] | N
                 given = validate(to_json(body), strict=True)
             except ValidationError as error:
                 raise _invalid(error, body, route) from None
+        found = vars(given)
         for name in given.model_fields_set:
-            values[name] = getattr(given, name)
+            values[name] = found[name]
 
     return read
 
 
-def _message(validate: Callable[[object], Message], values: dict[str, object], route: Route) -> Message:
+def _maker(route: Route) -> Callable[[dict[str, object]], Message]:
+    """Makes the message of what head and body gave, validating it once more where that can still fail."""
+    message = route.message
+    fields = message.model_fields
+    given = {"user", *route.path_fields, *route.body_fields}
+    rest = fields.keys() - given
+    if (
+        rest == {"platform"}
+        and not message.__pydantic_decorators__.model_validators
+        and not any(field.metadata for name, field in fields.items() if name in route.path_fields)
+        and all(fields[name].is_required() for name in given)
+    ):
+        platform = fields["platform"].default
+        return lambda values: message.trusted(platform=platform, **values)
+    return message.__pydantic_validator__.validate_python
+
+
+def _message(validate: Callable[[dict[str, object]], Message], values: dict[str, object], route: Route) -> Message:
     """Raises `NotFound` where the path itself cannot be, `Invalid` where anything else does not validate."""
     try:
         return validate(values)
@@ -284,7 +305,7 @@ def _responder(route: Route) -> Callable[[Message], web.StreamResponse]:
 
     headers["Content-Type"] = "application/json"
     # Reaching for the serializer itself spares model_dump_json's keyword handling, a third of its time.
-    serialize = expected.__pydantic_serializer__.to_json
+    serialize = json_of if expected is Verdict or expected is Skipped else expected.__pydantic_serializer__.to_json
 
     if location is None:
         begun = Begun(status, headers)

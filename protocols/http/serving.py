@@ -8,10 +8,12 @@ from typing import cast
 
 import structlog
 from aiohttp import web
+from aiohttp.http import RawRequestMessage, StreamWriter
 from aiohttp.web_protocol import RequestHandler
 
 from protocols.http import problems
 from protocols.http.application import DISPATCHER
+from protocols.http.begun import BegunResponse
 
 # From the last answer (or the connection's start) until the next request's head is there whole.
 IDLE_SECONDS = 75.0
@@ -29,6 +31,57 @@ class _Connection(RequestHandler):
     __slots__ = ("_stuck",)
 
     _stuck: asyncio.TimerHandle | None
+
+    async def start(self) -> None:
+        """Answer one request after the other, in the connection's own task.
+
+        aiohttp makes a task for each request, so that context variables which one sets are not seen by the next;
+        ours set none. Whatever is not a whole plain request it is left, with the rest of the connection.
+        """
+        loop, messages = self._loop, self._messages
+        while not self._force_close:
+            if not messages:
+                self._waiter = loop.create_future()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+            message, payload = messages[0]
+            if self._upgraded or not isinstance(message, RawRequestMessage) or not payload.is_eof():
+                await super().start()
+                return
+            assert self._manager is not None
+            assert self._parser is not None
+            assert self._request_factory is not None
+            assert self._request_handler is not None
+            messages.popleft()
+            self._parser.message_consumed()
+            if self._buffer_paused and len(messages) <= self._msg_queue_resume_size:
+                self._resume_reading_if_drained()
+            self._manager.requests_count += 1
+            assert self._task_handler is not None
+            writer = StreamWriter(self, loop)
+            request = self._request_factory(message, payload, self, writer, self._task_handler)
+            response, client_left = await self._handle_request(request, None, self._request_handler)
+            if client_left or not response.keep_alive or self._close:
+                break
+            self._next_keepalive_close_time = now = loop.time() + self._keepalive_timeout
+            if self._keepalive_handle is None:
+                self._keepalive_handle = loop.call_at(now, self._process_keepalive)
+        if not self._force_close:
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """An answer that was begun already is written here and now, unless the client reads too slowly."""
+        if resp.__class__ is BegunResponse and not self._paused and not self._upgraded:
+            assert isinstance(resp, BegunResponse)
+            if resp.write_at_once(request):
+                return resp, False
+        return await super().finish_response(request, resp, start_time)
 
     def pause_writing(self) -> None:
         """The client reads too slowly; one that does not read at all is not waited for."""

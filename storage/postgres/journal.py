@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import asyncpg
 
@@ -15,8 +16,7 @@ CONNECT_SECONDS = 5.0
 COMMIT_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One event of one user; `data` is the event as JSON."""
 
     user: int
