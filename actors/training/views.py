@@ -97,12 +97,12 @@ def verdict(state: SessionState, command: GiveAnswer, bank: Bank) -> Verdict:
             verdict=None,
             key=None,
             explanation=None,
+            feedback=None,
             next=following,
             progress=so_far,
         )
     answer = training.answer(number)
     assert answer is not None
-            feedback=None,
     question = bank.question(number)
     return Verdict.trusted(
         question=command.question,
