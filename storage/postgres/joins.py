@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from storage.postgres.pool import Pool, transaction
+from storage.postgres.pool import Connection, Pool, transaction
 
 # Why a join cannot begin.
 Obstacle: TypeAlias = Literal[
@@ -24,9 +24,7 @@ async def begin(pool: Pool, source: int, hash_: bytes, now: datetime) -> int | O
     Returns that account, or what is in the way; then the code stays good.
     """
     async with transaction(pool) as connection:
-        target: int | None = await connection.fetchval(
-            "SELECT user_id FROM link_codes WHERE hash = $1 AND expires_at > $2", hash_, now
-        )
+        target = await _owner(connection, hash_, now)
         if target is None:
             return "no such code"
         if target == source:
@@ -39,7 +37,7 @@ async def begin(pool: Pool, source: int, hash_: bytes, now: datetime) -> int | O
         users = {row["id"]: row for row in rows}
         if source not in users:
             return "no longer there"
-        if target not in users:
+        if target not in users or await _owner(connection, hash_, now) is None:  # somebody was quicker, or the account was erased
             return "no such code"
         if users[source]["telegram_id"] is None:
             return "not from Telegram"
@@ -57,9 +55,15 @@ async def begin(pool: Pool, source: int, hash_: bytes, now: datetime) -> int | O
         )
         if begun is None:
             return "under way"
-        if await connection.fetchval("DELETE FROM link_codes WHERE hash = $1 RETURNING user_id", hash_) is None:
-            raise RuntimeError("a code went while its user was locked")
+        await connection.execute("DELETE FROM link_codes WHERE hash = $1", hash_)
         return target
+
+
+async def _owner(connection: Connection, hash_: bytes, now: datetime) -> int | None:
+    owner: int | None = await connection.fetchval(
+        "SELECT user_id FROM link_codes WHERE hash = $1 AND expires_at > $2", hash_, now
+    )
+    return owner
 
 
 async def pending(pool: Pool, user: int | None = None) -> list[tuple[int, int]]:

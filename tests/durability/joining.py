@@ -179,7 +179,7 @@ async def look(running: service.Running, folder: Path, count: int) -> list[dict[
 async def main(folder: Path, what: str, *rest: str) -> None:
     settings = load(environment={"APO_STORAGE__PATH": str(folder), "APO_HTTP__PORT": "0", "APO_LOG__LEVEL": "warning"})
     if what == "join":
-        service.Joining = dying(rest[1])  # type: ignore[misc]  # where the service is built
+        vars(service)["Joining"] = dying(rest[1])  # where the service is built
     async with service.running(settings) as running:
         if what == "join":
             await join(running, int(rest[0]))
