@@ -23,10 +23,13 @@ from protocols.messages import (
     GiveAnswer,
     Invalid,
     JoinInto,
+    MatchQuestion,
     Message,
+    MultipleQuestion,
     NumberKey,
     NumberRange,
     Option,
+    OrderQuestion,
     Progress,
     Reviewed,
     SessionCommand,
@@ -34,6 +37,7 @@ from protocols.messages import (
     ShownChoice,
     ShownQuestion,
     ShowTraining,
+    SingleQuestion,
     Skipped,
     SkipQuestion,
     StartTraining,
@@ -43,6 +47,7 @@ from protocols.messages import (
     Verdict,
 )
 
+WITH_OPTIONS: Final = (SingleQuestion, MultipleQuestion, OrderQuestion)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _64 = (1 << 64) - 1
 
@@ -164,6 +169,10 @@ def _reviewed(question: AnyQuestion, answer: Answer | None) -> Reviewed:
         topic=question.topic,
         kind=question.kind,
         text=question.text,
+        image=question.image,
+        options=_choices(question.options) if isinstance(question, WITH_OPTIONS) else None,
+        left=_choices(question.left) if isinstance(question, MatchQuestion) else None,
+        right=_choices(question.right) if isinstance(question, MatchQuestion) else None,
         response=None if answer is None else answer.response,
         score=None if answer is None else answer.score,
         verdict=None if answer is None else verdict_of(answer.score),

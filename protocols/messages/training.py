@@ -270,12 +270,19 @@ class Skipped(Message):
 
 
 class Reviewed(Message):
-    """One question of a finished training; `score` and `verdict` are None where no answer was given."""
+    """One question of a finished training; `score` and `verdict` are None where no answer was given.
+
+    Its choices stand in the order of the bank.
+    """
 
     question: str
     topic: str
     kind: Kind
     text: str
+    image: str | None = None
+    options: tuple[ShownChoice, ...] | None = None
+    left: tuple[ShownChoice, ...] | None = None
+    right: tuple[ShownChoice, ...] | None = None
     response: Any
     score: float | None
     verdict: VerdictName | None

@@ -1,0 +1,310 @@
+"""The bot: hands what comes from Telegram to the screen that it is meant for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from cachetools import LRUCache
+from pydantic import TypeAdapter, ValidationError
+
+from protocols.catalogue import LANGUAGES, texts
+from protocols.messages import Chat, MarkUnreachable, MeetChat, NotFound, PersonName, Refusal
+from protocols.telegram.callbacks import (
+    Choose,
+    Go,
+    OfKnown,
+    OfQuestion,
+    OfSubject,
+    Pressable,
+    Review,
+    decode,
+)
+from protocols.telegram.screens import account, figures, menu, refusals, reporting, setup, start, subjects, training
+from protocols.telegram.turn import Asked, Sends, Turn, person_name
+from protocols.telegram.values import Blocked, Incoming, Pressed, Undelivered, Unreachable, Wrote
+
+log = structlog.get_logger(__name__)
+
+REMEMBERED_CHATS = 50_000
+HANDLING_SECONDS = 60.0
+LONGEST_WORD = 64  # of a command and of what follows it
+_NAME: TypeAdapter[str] = TypeAdapter(PersonName)
+
+
+class Bot:
+    """Calls of `handle` for one chat come one after another, for different chats at the same time."""
+
+    def __init__(self, ask: Asked, sender: Sends) -> None:
+        self._ask = ask
+        self._sender = sender
+        # Forgotten by a restart; then a second tap on an answered question shows the next one, and no more.
+        self._answered: LRUCache[int, str] = LRUCache(REMEMBERED_CHATS)
+
+    async def begin(self) -> None:
+        """Register the commands in every language. Raises an `Undelivered`."""
+        for language in LANGUAGES:
+            t = texts(language)
+            await self._sender.set_commands(language, {name: t(text) for name, text in menu.COMMANDS.items()})
+
+    async def handle(self, incoming: Incoming) -> None:
+        """Do what somebody wants and show them. The same may come again after a crash: it does nothing twice.
+
+        Never raises: what goes wrong is told to the person in a sentence, and to the log.
+        """
+        if isinstance(incoming, Blocked):
+            if incoming.stopped:
+                await self._mark_unreachable(incoming.telegram, deleted=False)
+            return
+        turn: Turn | None = None
+        try:
+            async with asyncio.timeout(HANDLING_SECONDS):
+                turn = Turn(self._ask, self._sender, await self._meet(incoming), incoming, self._answered)
+                await self._take(turn, incoming)
+                await turn.toast("")
+        except Refusal as refusal:
+            await self._tell(incoming, turn, refusal)
+        except Unreachable as error:
+            await self._mark_unreachable(incoming.sender.peer.telegram, deleted=error.deleted)
+        except (Undelivered, TimeoutError) as error:
+            log.warning("a student was not answered", telegram=incoming.sender.peer.telegram, why=str(error))
+        except Exception:
+            log.exception("what came from Telegram was not handled", telegram=incoming.sender.peer.telegram)
+            await self._tell(incoming, turn, None)
+
+    async def _meet(self, incoming: Wrote | Pressed) -> Chat:
+        sender = incoming.sender
+        chat = await self._ask(
+            MeetChat(
+                telegram=sender.peer.telegram,
+                access_hash=sender.peer.access_hash,
+                name=person_name(sender.name),
+                language=sender.language,
+            )
+        )
+        assert isinstance(chat, Chat)
+        return chat
+
+    async def _tell(self, incoming: Wrote | Pressed, turn: Turn | None, refusal: Refusal | None) -> None:
+        """Say that something was not done. The screen stays as it is, so it can be tried again."""
+        if turn is None:
+            log.warning("a chat was not found", telegram=incoming.sender.peer.telegram, why=str(refusal))
+            t = texts(incoming.sender.language)
+        else:
+            t = turn.t
+        sentence = refusals.later(t) if refusal is None else refusals.sorry(t, refusal)
+        try:
+            async with asyncio.timeout(HANDLING_SECONDS):
+                if isinstance(incoming, Pressed):
+                    if turn is None:
+                        await self._sender.answer(incoming.query, sentence, True)
+                    else:
+                        await turn.toast(sentence, alert=True)
+                elif turn is not None:
+                    await turn.say(sentence)
+        except (Undelivered, TimeoutError) as error:
+            log.warning("a student was not answered", telegram=incoming.sender.peer.telegram, why=str(error))
+
+    async def _mark_unreachable(self, telegram: int, *, deleted: bool) -> None:
+        try:
+            await self._ask(MarkUnreachable(telegram=telegram, deleted=deleted))
+        except Refusal as refusal:  # the next message that cannot be delivered says it again
+            log.warning("a chat was not marked as unreachable", telegram=telegram, why=str(refusal))
+
+    # --- What is meant -------------------------------------------------------------------------------------
+
+    async def _take(self, turn: Turn, incoming: Wrote | Pressed) -> None:
+        if turn.chat.blocked:
+            sentence = refusals.blocked(turn.t)
+            if isinstance(incoming, Pressed):
+                await turn.toast(sentence, alert=True)
+            else:
+                await turn.say(sentence)
+        elif isinstance(incoming, Pressed):
+            meant = decode(incoming.data)
+            if meant is None:
+                await turn.toast(turn.t("This button does not work any more."))
+                await self._current(turn)
+            else:
+                await self._press(turn, meant)
+        else:
+            await self._typed(turn, incoming)
+
+    async def _current(self, turn: Turn, *, notice: str = "", below: bool = False) -> None:
+        """Where the student is: at the question that is asked, or in the menu."""
+        try:
+            open_training = await turn.open_training()
+        except NotFound:
+            await menu.open_menu(turn, notice=notice, below=below)
+        else:
+            await training.show_question(turn, open_training, notice=notice, below=below)
+
+    async def _press(self, turn: Turn, meant: Pressable) -> None:
+        match meant:
+            case OfQuestion():
+                await training.press(turn, meant)
+            case Go():
+                await self._go(turn, meant)
+            case OfSubject():
+                await self._of_subject(turn, meant)
+            case OfKnown(verb="report"):
+                subject = await subjects.subject_by_token(turn, meant.subject)
+                await reporting.ask_report(turn, subject.slug, meant.question)
+            case OfKnown():
+                subject = await subjects.subject_by_token(turn, meant.subject)
+                await training.set_favorite(turn, subject.slug, meant.question, meant.verb == "star")
+            case Review():
+                await training.review(turn, meant)
+            case Choose():
+                await self._choose(turn, meant)
+
+    async def _go(self, turn: Turn, meant: Go) -> None:
+        match meant.place:
+            case "menu":
+                await menu.open_menu(turn)
+            case "continue":
+                await training.go_on(turn)
+            case "subjects":
+                await subjects.open_subjects(turn)
+            case "favorites" | "mistakes":
+                await subjects.open_subjects(turn, meant.place)
+            case "boards":
+                await subjects.open_subjects(turn, "board")
+            case "statistics":
+                await figures.open_statistics(turn)
+            case "help":
+                await menu.open_help(turn)
+            case "settings":
+                await account.open_settings(turn)
+            case "name":
+                await start.ask_name(turn)
+            case "grade":
+                turn.expect_nothing()
+                await turn.show(start.grade_screen(turn.t, back=True))
+            case "language":
+                turn.expect_nothing()
+                await turn.show(account.languages_screen(turn.t))
+            case "link":
+                await account.open_link(turn)
+            case "export":
+                await account.export(turn)
+            case "erase":
+                await turn.show(account.erase_screen(turn.t))
+            case "erase-again":
+                await turn.show(account.erase_again_screen(turn.t))
+            case "erase-now":
+                await account.erase(turn)
+
+    async def _of_subject(self, turn: Turn, meant: OfSubject) -> None:
+        if meant.verb == "announced":
+            turn.leave_pressed()
+        subject = await subjects.subject_by_token(turn, meant.token)
+        match meant.verb:
+            case "open":
+                await subjects.open_subject(turn, subject)
+            case "board":
+                await figures.open_leaderboard(turn, subject, meant.value)
+            case "quick" | "favorites" | "mistakes" | "start" | "announced":
+                await setup.press_start(turn, subject, meant)
+            case _:
+                await setup.press_setup(turn, subject, meant)
+
+    async def _choose(self, turn: Turn, meant: Choose) -> None:
+        met = bool(turn.state.get("met"))
+        match meant:
+            case Choose("language", ("ru" | "en") as language):
+                await (account.change(turn, language=language) if met else start.choose_language(turn, language))
+            case Choose("name", _):
+                await self._name(turn, turn.incoming.sender.name)
+            case Choose("grade", value) if value == start.NOT_AT_SCHOOL or value in map(str, start.GRADES):
+                grade = None if value == start.NOT_AT_SCHOOL else int(value)
+                await (account.change(turn, grade=grade) if met else start.choose_grade(turn, grade))
+            case Choose("notify", ("on" | "off") as value):
+                await account.change(turn, notifications=value == "on")
+            case Choose("days", period):
+                await figures.open_statistics(turn, period)
+            case _:
+                await turn.toast(turn.t("This button does not work any more."))
+
+    async def _name(self, turn: Turn, given: str) -> None:
+        """A name, typed or as Telegram tells it; a step of the beginning, or a change."""
+        met = bool(turn.state.get("met"))
+        try:
+            name = _NAME.validate_python(
+                " ".join(given.split()) if isinstance(turn.incoming, Wrote) else person_name(given)
+            )
+        except ValidationError:
+            await start.ask_name(turn, notice=turn.t(start.NAME_WANTED))
+            return
+        if met:
+            await account.change(turn, name=name)
+        else:
+            await start.choose_name(turn, name)
+
+    async def _typed(self, turn: Turn, wrote: Wrote) -> None:
+        handled = turn.state.get("handled")
+        if isinstance(handled, int) and wrote.message <= handled:
+            return  # it was dealt with to the end: that is written down last
+        if wrote.other == "album":
+            return  # up to ten at once; a word to each would be nine too many
+        text = wrote.text.strip()
+        if text.startswith("/") and wrote.picture is None:
+            await self._command(turn, text)
+            return
+        expected = turn.expected
+        if wrote.other is not None or wrote.picture is not None or not text:
+            await self._puzzled(turn)
+            return
+        match expected["what"]:
+            case "answer":
+                await turn.delete_typed()
+                await training.typed(turn, text, expected.get("training", ""), expected.get("question", ""))
+            case "report":
+                notice = await reporting.report(turn, text, expected.get("subject", ""), expected.get("question", ""))
+                await turn.delete_typed()
+                turn.expect_nothing()
+                await self._current(turn, notice=notice)
+            case "name":
+                await turn.delete_typed()
+                await self._name(turn, text)
+            case "code":
+                await turn.delete_typed()
+                await account.link(turn, text)
+            case _:
+                await self._puzzled(turn)
+
+    async def _puzzled(self, turn: Turn) -> None:
+        """A message that nobody waits for: say what can be done, and show where the student is."""
+        if not turn.state.get("met"):
+            await start.start(turn, "")
+            return
+        await self._current(
+            turn, notice=turn.t("I understand buttons, commands, and answers to questions. 🙂"), below=True
+        )
+
+    async def _command(self, turn: Turn, text: str) -> None:
+        word, _, rest = text[1:].partition(" ")
+        argument = rest.strip()[:LONGEST_WORD]
+        match word[:LONGEST_WORD].partition("@")[0].lower():
+            case "start":
+                await start.start(turn, argument)
+            case _ if not turn.state.get("met"):
+                await start.start(turn, "")
+            case "menu" | "cancel":
+                await menu.open_menu(turn, below=True)
+            case "subjects":
+                await subjects.open_subjects(turn, below=True)
+            case "continue":
+                await training.go_on(turn, below=True)
+            case "statistics":
+                await figures.open_statistics(turn, below=True)
+            case "settings" | "profile":
+                await account.open_settings(turn, below=True)
+            case "help":
+                await menu.open_help(turn, below=True)
+            case "link" if argument:
+                await account.link(turn, argument, below=True)
+            case "link":
+                await account.open_link(turn, below=True)
+            case _:
+                await self._puzzled(turn)

@@ -1,0 +1,217 @@
+"""What buttons bring back when they are pressed: small values, and the at most 64 bytes that carry them.
+
+Telegram hands on whatever a client sends, so these bytes say only what somebody wants, never who they are: that is told
+by Telegram beside them. Nothing in them is kept anywhere else, so a keyboard works for as long as it is on a screen.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, Literal, TypeAlias, get_args
+
+LONGEST: Final = 64
+LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
+"""Each stands for a place in a list of choices, of which no question has more than 26."""
+
+Place = Literal[
+    "menu",
+    "subjects",
+    "continue",
+    "favorites",
+    "mistakes",
+    "statistics",
+    "boards",
+    "settings",
+    "help",
+    "name",
+    "grade",
+    "language",
+    "link",
+    "export",
+    "erase",
+    "erase-again",
+    "erase-now",
+]
+Setting = Literal["language", "grade", "name", "notify", "days"]
+SubjectVerb = Literal[
+    "open",
+    "quick",
+    "favorites",
+    "mistakes",
+    "board",
+    "setup",
+    "size",
+    "mode",
+    "minutes",
+    "topics",
+    "topic",
+    "kinds",
+    "kind",
+    "levels",
+    "level",
+    "only",
+    "reset",
+    "start",
+    "announced",
+]
+QuestionVerb = Literal["show", "pick", "done", "skip", "star", "unstar", "report", "finish", "finish-now"]
+KnownVerb = Literal["star", "unstar", "report"]
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Open a screen."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """Set something of the profile, or of what is shown, to `value`."""
+
+    setting: Setting
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfSubject:
+    """Something about the subject that `token` stands for."""
+
+    verb: SubjectVerb
+    token: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OfQuestion:
+    """Something about the question that is being asked, if it is still the one that `token` stands for.
+
+    `picked` is the response so far, in letters: what is ticked, the order so far, or the partner of each on the left.
+    `starred`: the star was lit when the button was made.
+    """
+
+    verb: QuestionVerb
+    token: str
+    picked: str = ""
+    starred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OfKnown:
+    """Something about any question, by its own id and the token of its subject."""
+
+    verb: KnownVerb
+    subject: str
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Page `page` of a finished training: 0 is its summary, then its questions from 1."""
+
+    training: str
+    page: int = 0
+
+
+Pressable: TypeAlias = Go | Choose | OfSubject | OfQuestion | OfKnown | Review
+
+_TOKEN = r"([A-Za-z0-9_-]{8})"  # noqa: S105 no password
+_FORMS: Final = {
+    "g": re.compile(r"g:([a-z-]+)"),
+    "c": re.compile(r"c:([a-z]+):([a-z0-9-]{0,8})"),
+    "s": re.compile(rf"s:([a-z]+):{_TOKEN}:([A-Za-z0-9._-]{{0,32}})"),
+    "q": re.compile(rf"q:([a-z-]+):{_TOKEN}:([01])([a-z]{{0,26}})"),
+    "k": re.compile(rf"k:([a-z]+):{_TOKEN}:([^\x00-\x20]+)"),
+    "r": re.compile(r"r:(0|[1-9][0-9]{0,2}):([^\x00-\x20]+)"),
+}
+_PLACES: Final[dict[str, Place]] = {name: name for name in get_args(Place)}
+_SETTINGS: Final[dict[str, Setting]] = {name: name for name in get_args(Setting)}
+_SUBJECT_VERBS: Final[dict[str, SubjectVerb]] = {name: name for name in get_args(SubjectVerb)}
+_QUESTION_VERBS: Final[dict[str, QuestionVerb]] = {name: name for name in get_args(QuestionVerb)}
+_KNOWN_VERBS: Final[dict[str, KnownVerb]] = {name: name for name in get_args(KnownVerb)}
+
+
+def encode(value: Pressable) -> bytes:
+    """The data of a button. Raises ValueError where `fits` says no, and for values that no button can bring back."""
+    data = _written(value)
+    if len(data) > LONGEST:
+        raise ValueError(f"{value} takes {len(data)} bytes; a button holds {LONGEST}")
+    if decode(data) != value:
+        raise ValueError(f"{value} would not come back as it is")
+    return data
+
+
+def fits(value: Pressable) -> bool:
+    """Whether a button can hold it: an own id of a question may be too long."""
+    data = _written(value)
+    return len(data) <= LONGEST and decode(data) == value
+
+
+def decode(data: bytes) -> Pressable | None:
+    """What a button meant; None: it is none of ours. Never raises."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return None
+    form = _FORMS.get(text[:1])
+    found = form.fullmatch(text) if form is not None and len(data) <= LONGEST else None
+    return None if found is None else _read(text[0], found)
+
+
+def _written(value: Pressable) -> bytes:
+    match value:
+        case Go(place):
+            text = f"g:{place}"
+        case Choose(setting, chosen):
+            text = f"c:{setting}:{chosen}"
+        case OfSubject(verb, token, chosen):
+            text = f"s:{verb}:{token}:{chosen}"
+        case OfQuestion(verb, token, picked, starred):
+            text = f"q:{verb}:{token}:{int(starred)}{picked}"
+        case OfKnown(verb, subject, question):
+            text = f"k:{verb}:{subject}:{question}"
+        case Review(training, page):
+            text = f"r:{page}:{training}"
+    return text.encode("utf-8", "surrogatepass")  # what is no text does not come back
+
+
+def _read(letter: str, found: re.Match[str]) -> Pressable | None:
+    match letter:
+        case "g":
+            place = _PLACES.get(found[1])
+            return None if place is None else Go(place)
+        case "c":
+            setting = _SETTINGS.get(found[1])
+            return None if setting is None else Choose(setting, found[2])
+        case "s":
+            of_subject = _SUBJECT_VERBS.get(found[1])
+            return None if of_subject is None else OfSubject(of_subject, found[2], found[3])
+        case "q":
+            of_question = _QUESTION_VERBS.get(found[1])
+            return None if of_question is None else OfQuestion(of_question, found[2], found[4], found[3] == "1")
+        case "k":
+            of_known = _KNOWN_VERBS.get(found[1])
+            return None if of_known is None else OfKnown(of_known, found[2], found[3])
+    return Review(found[2], int(found[1]))
+
+
+def token(*parts: object) -> str:
+    """Eight letters that stand for these parts: two that a student meets have the same once in 2⁴⁸."""
+    return urlsafe_b64encode(sha256("\0".join(map(str, parts)).encode()).digest()[:6]).decode()
+
+
+def subject_token(slug: str) -> str:
+    return token("subject", slug)
+
+
+def question_token(training: str, question: str, skipped: int) -> str:
+    """Stands for a question as it is asked now: when it comes back after being skipped, it is another."""
+    return token("question", training, question, skipped)
+
+
+def begin_subject(slug: str) -> bytes:
+    """The data of a button below a mass message that begins a training in a subject."""
+    return encode(OfSubject("announced", subject_token(slug)))

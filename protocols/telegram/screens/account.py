@@ -1,0 +1,134 @@
+"""Settings, joining with an account of the website, and one's data: taken along, or erased."""
+
+from __future__ import annotations
+
+from protocols.catalogue import Texts
+from protocols.messages import (
+    AccountExport,
+    ChangeProfile,
+    Chat,
+    Conflict,
+    Done,
+    EraseFromTelegram,
+    ExportAccount,
+    Invalid,
+    LinkAccounts,
+    Linked,
+    NotFound,
+    Profile,
+)
+from protocols.telegram.callbacks import Choose, Go
+from protocols.telegram.markup import bold, code
+from protocols.telegram.screens.menu import open_menu
+from protocols.telegram.screens.screen import Screen, key, paragraphs, to_menu
+from protocols.telegram.screens.start import LANGUAGE_NAMES, language_keys
+from protocols.telegram.turn import Turn
+from protocols.telegram.values import Outgoing, Styled
+
+EXPORT_NAME = "apo-export.json"
+
+
+def settings_screen(t: Texts, chat: Chat, *, notice: str = "") -> Screen:
+    grade = t("not at school") if chat.grade is None else str(chat.grade)
+    notify = t("on") if chat.notifications else t("off")
+    lines = [
+        t("Name: {name}", name=chat.name),
+        t("Grade: {grade}", grade=grade),
+        t("Language: {language}", language=LANGUAGE_NAMES[chat.language]),
+        t("Notifications: {state}", state=notify),
+    ]
+    switch = t("🔕 Switch notifications off") if chat.notifications else t("🔔 Switch notifications on")
+    words = paragraphs(bold(t("⚙️ Settings")), "\n".join(lines))
+    return Screen(
+        paragraphs(notice, words),
+        (
+            (key(t("Name"), Go("name")), key(t("Grade"), Go("grade")), key(t("Language"), Go("language"))),
+            (key(switch, Choose("notify", "off" if chat.notifications else "on")),),
+            (key(t("🔗 Join with the website"), Go("link")),),
+            (key(t("📦 My data"), Go("export")), key(t("🗑 Erase all"), Go("erase"))),
+            to_menu(t),
+        ),
+    )
+
+
+def languages_screen(t: Texts) -> Screen:
+    return Screen(bold(t("Language")), (language_keys(), (key(t("‹ Settings"), Go("settings")),)))
+
+
+def link_screen(t: Texts, *, notice: str = "") -> Screen:
+    how: list[str | Styled] = [
+        bold(t("🔗 Join with the website")),
+        t("Ask for a code on the website, in your profile. Then write it here as a message, for example:"),
+        code("/link ABCD2345"),
+        t("Both accounts become one, with the history of both. A code holds for 10 minutes."),
+    ]
+    return Screen(paragraphs(notice, *how), ((key(t("‹ Settings"), Go("settings")),),))
+
+
+def erase_screen(t: Texts) -> Screen:
+    words: list[str | Styled] = [
+        bold(t("🗑 Erase everything?")),
+        t("Your account, your trainings and your statistics go, here and on the website. It cannot be undone."),
+    ]
+    return Screen(
+        paragraphs(*words),
+        ((key(t("Yes, go on"), Go("erase-again")),), (key(t("‹ No, keep it"), Go("settings")),)),
+    )
+
+
+def erase_again_screen(t: Texts) -> Screen:
+    return Screen(
+        paragraphs(bold(t("Really? This is the last question.")), t("After it nothing can be brought back.")),
+        ((key(t("‹ No, keep it"), Go("settings")),), (key(t("Erase my account"), Go("erase-now")),)),
+    )
+
+
+# --- Handlers -------------------------------------------------------------------------------------------------
+
+
+async def open_settings(turn: Turn, *, notice: str = "", below: bool = False) -> None:
+    turn.expect_nothing()
+    await turn.show(settings_screen(turn.t, turn.chat, notice=notice), below=below)
+
+
+async def change(turn: Turn, **changes: str | int | bool | None) -> None:
+    """Change the profile, and show the settings as they are then."""
+    await turn.ask(ChangeProfile.model_validate({"user": turn.user, **changes}), Profile)
+    await turn.meet_again()
+    await open_settings(turn, notice=turn.t("Done."))
+
+
+async def open_link(turn: Turn, *, below: bool = False) -> None:
+    turn.expect("code")
+    await turn.show(link_screen(turn.t), below=below)
+
+
+async def link(turn: Turn, given: str, *, below: bool = False) -> None:
+    """Join this account with the one that made the code."""
+    t = turn.t
+    try:
+        await turn.ask(LinkAccounts(user=turn.user, code=given.replace("\0", "")[:64]), Linked)
+    except (NotFound, Invalid, Conflict):
+        turn.expect("code")
+        notice = t("❗️ This code is not known, or it is too old. Please ask for a new one.")
+        await turn.show(link_screen(t, notice=notice), below=below)
+        return
+    await turn.meet_again()
+    turn.state["met"] = True
+    await open_menu(turn, notice=turn.t("🔗 Joined: your history is here and on the website."), below=below)
+
+
+async def export(turn: Turn) -> None:
+    await turn.toast(turn.t("One moment…"))
+    kept = await turn.ask(ExportAccount(user=turn.user), AccountExport)
+    file = kept.model_dump_json(indent=2).encode()
+    await turn.send(Outgoing(Styled(turn.t("Everything that is kept about you.")), file=file, file_name=EXPORT_NAME))
+
+
+async def erase(turn: Turn) -> None:
+    """The end of the account; the chat is forgotten with it, so nothing is remembered of it here."""
+    await turn.ask(EraseFromTelegram(user=turn.user, telegram=turn.peer.telegram), Done)
+    await turn.toast("")
+    menu = turn.state.get("menu")
+    await turn.delete(*([menu] if isinstance(menu, int) else []))
+    await turn.say(turn.t("Everything is erased. If you come back one day: /start"))
