@@ -26,8 +26,8 @@ from protocols.http.dispatching import PATH
 from protocols.http.inputs import QueryReader, can_name_something
 from protocols.http.measuring import Requests
 from protocols.http.routes import BASE, Route
-from protocols.http.writing import json_of
 from protocols.http.streaming import Streams
+from protocols.http.writing import json_of
 from protocols.messages import (
     ROLES,
     Authenticate,
@@ -83,6 +83,7 @@ def make(
     head = _head_reader(route)
     body = _body_reader(route)
     closes_token = "token" in route.fixed
+    takes_key = "request" in route.message.model_fields
     validate = _maker(route)
     respond = _responder(route)
     observe = requests.of(route.method, BASE + route.path)
@@ -103,6 +104,8 @@ def make(
             values["user"] = caller.user
         if needs_address:
             values["address"] = address_of(request)
+        if takes_key and (key := request.headers.get(reading.IDEMPOTENCY_KEY)) is not None:
+            values["request"] = reading.idempotency_key(key)
         head(request, values)
         if body is not None:
             content = request.content

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema, models_json_schema
 
 from protocols.http.problems import MEDIA_TYPE, TITLES
+from protocols.http.reading import IDEMPOTENCY_KEY, KEY_FORM
 from protocols.http.routes import BASE, ROUTES, Route
 from protocols.messages import AnyQuestion, BankFormat, File, Message, Slug
 
@@ -158,6 +159,14 @@ def _parameters(route: Route) -> Iterator[Json]:
     for name in route.path_fields:
         bounded = {"minLength": 1, "maxLength": 200} | _plain(fields[name])
         yield {"name": name, "in": "path", "required": True, "schema": bounded}
+    if "request" in route.message.model_fields:
+        yield {
+            "name": IDEMPOTENCY_KEY,
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "pattern": KEY_FORM},
+            "description": "Sent again with the same key, it starts nothing: the answer is the same training.",
+        }
     model = route.query_model()
     if model is None:
         return

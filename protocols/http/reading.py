@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Final
 
 from aiohttp import BodyPartReader, StreamReader, web
@@ -20,6 +21,17 @@ FIELD_LIMIT: Final = 200
 JSON_SECONDS: Final = 30.0
 UPLOAD_SECONDS: Final = 600.0
 STALL_SECONDS: Final = 30.0
+
+# By which a client that sends the same request again says so (draft-ietf-httpapi-idempotency-key-header).
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+KEY_FORM: Final = r"^[!-~]{1,64}$"
+
+
+def idempotency_key(header: str) -> str:
+    """The key in an `Idempotency-Key` header. Raises `Invalid`."""
+    if re.fullmatch(KEY_FORM, header) is None:
+        raise Invalid(f"the header {IDEMPOTENCY_KEY} is not 1 to 64 printable ASCII characters without spaces")
+    return header
 
 
 def bearer(header: str | None) -> str:

@@ -37,7 +37,8 @@ async def begin(pool: Pool, source: int, hash_: bytes, now: datetime) -> int | O
         users = {row["id"]: row for row in rows}
         if source not in users:
             return "no longer there"
-        if target not in users or await _owner(connection, hash_, now) is None:  # somebody was quicker, or the account was erased
+        # Somebody may have been quicker, or have erased the account.
+        if target not in users or await _owner(connection, hash_, now) is None:
             return "no such code"
         if users[source]["telegram_id"] is None:
             return "not from Telegram"

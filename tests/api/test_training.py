@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import pytest
+
 from tests.api.banks import EXPLANATION, RIGHT, WRONG, Bank, answer, bank_file, begin, imported, train
 from tests.api.client import Client, Json
 
@@ -136,6 +138,21 @@ async def test_starting_another_training_finishes_the_open_one(student: Client, 
     assert ended["status"] == "finished"
     assert (ended["summary"]["answered"], ended["summary"]["unanswered"]) == (1, 1)
     assert (await student.get("/trainings/current"))["id"] == second["id"]
+
+
+async def test_the_same_start_sent_again_is_the_same_training(student: Client, walk: Bank) -> None:
+    body, key = {"subject": walk.subject}, {"Idempotency-Key": "0b5f-1"}
+    first, again = [await student.call("POST", "/trainings", body, headers=key) for _ in range(2)]
+    assert (again.status, again.json, again.headers["Location"]) == (201, first.json, first.headers["Location"])
+    other = await student.call("POST", "/trainings", body, headers={"Idempotency-Key": "0b5f-2"})
+    assert other.json["id"] != first.json["id"]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 65, "two words", "ключ"])
+async def test_a_key_that_is_none_is_refused(student: Client, walk: Bank, key: str) -> None:
+    answer = await student.call("POST", "/trainings", {"subject": walk.subject}, headers={"Idempotency-Key": key})
+    assert answer.status == 422
+    assert "Idempotency-Key" in answer.json["detail"]
 
 
 async def test_a_training_that_cannot_start_leaves_the_open_one_alone(student: Client, walk: Bank) -> None:
