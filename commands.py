@@ -159,7 +159,7 @@ def _content(file: Path) -> bytes:
 
 
 def _say_report(file: Path, report: m.BankReport, mood: str) -> None:
-    kind = report.format or "unknown format"
+    kind = (report.format or "unknown format") + (f" ({report.inside})" if report.inside else "")
     subject = f"subject {report.subject}" if report.subject else "no subject"
     _say(f"{file}: {kind}, {subject}, {_many(report.total, 'question')}, {report.valid} valid")
     _say(f"{mood}added {report.added}, {mood}updated {report.updated}, unchanged {report.unchanged}")
@@ -169,8 +169,14 @@ def _say_report(file: Path, report: m.BankReport, mood: str) -> None:
     if report.errors:
         _say(f"{_many(len(report.errors), 'error')}:")
         for error in report.errors:
-            parts = (f"{file}:{error.where}", error.path, error.message)
-            _say("  " + ": ".join(filter(None, parts)))
+            _say(_line(file, error))
+    if report.warnings:
+        _say(f"{_many(len(report.warnings), 'warning')}:")
+        _say_each(_line(file, warning) for warning in report.warnings)
+
+
+def _line(file: Path, error: m.EntryError) -> str:
+    return "  " + ": ".join(filter(None, (f"{file}:{error.where}", error.path, error.message)))
 
 
 # --- Accounts -----------------------------------------------------------------------------------------------

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import multiprocessing
+import resource
 import signal
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 import structlog
@@ -47,6 +51,7 @@ from protocols.messages import (
     with_images,
 )
 from storage.banks import BankFile, BankFileError, Entry, read
+from storage.banks.advice import advise
 from storage.banks.check import check
 from storage.banks.pictures import FILE_ID, PictureError, resolve
 from storage.banks.subjects import json_schema
@@ -56,8 +61,12 @@ from storage.mongo.questions import Difference, Kept
 
 log = structlog.get_logger()
 
+Result = TypeVar("Result")
+
 REFRESH_SECONDS = 2.0
 EXAMINE_SECONDS = 300.0
+EXAMINER_BYTES = 4 << 30  # of addresses; a file that needs more is refused
+MOST_COMPARED = 50_000  # questions of the bank that a file is compared with
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -75,11 +84,14 @@ class _Examined:
     pictures: dict[str, tuple[bytes, str]]
     skipped: tuple[SkippedEntry, ...]
     errors: tuple[EntryError, ...]
+    warnings: tuple[EntryError, ...] = ()
+    inside: str | None = None
 
     def report(self, difference: Difference) -> BankReport:
         return BankReport(
             subject=self.subject.slug if self.subject else None,
             format=self.format,
+            inside=self.inside,
             total=self.total,
             valid=len(self.questions),
             added=difference.added,
@@ -87,6 +99,7 @@ class _Examined:
             unchanged=difference.unchanged,
             skipped=self.skipped,
             errors=self.errors,
+            warnings=self.warnings,
         )
 
 
@@ -207,18 +220,23 @@ class BankDesk:
 
     async def _examine(self, message: ValidateBank) -> _Examined:
         async with self._examining:
-            return await self._examine_now(message)
+            known = {subject.slug: subject for subject in self._bank.subjects()}
+            examined = await self._in_examiner(message, partial(examine, message, known))
+            if examined.subject is None:
+                return examined
+            others = await questions.texts(self._database, examined.subject.slug, MOST_COMPARED)
+            warnings = await self._in_examiner(message, partial(advise_on_last, others))
+            return replace(examined, warnings=(*examined.warnings, *warnings))
 
-    async def _examine_now(self, message: ValidateBank) -> _Examined:
+    async def _in_examiner(self, message: ValidateBank, work: Callable[[], Result]) -> Result:
         if self._examiner is None:
             self._examiner = ProcessPoolExecutor(
-                1, mp_context=multiprocessing.get_context("spawn"), initializer=_die_with_the_service
+                1, mp_context=multiprocessing.get_context("spawn"), initializer=_bound_and_die_with_the_service
             )
-        known = {subject.slug: subject for subject in self._bank.subjects()}
         try:
-            work = asyncio.get_running_loop().run_in_executor(self._examiner, examine, message, known)
-            return await asyncio.wait_for(work, EXAMINE_SECONDS)
-        except (BrokenProcessPool, TimeoutError):
+            running = asyncio.get_running_loop().run_in_executor(self._examiner, work)
+            return await asyncio.wait_for(running, EXAMINE_SECONDS)
+        except (BrokenProcessPool, TimeoutError, MemoryError):
             self._end_examiner()
             log.exception("a bank file could not be examined", name=message.name, bytes=len(message.content))
             raise Unavailable(f"{message.name} takes too much time or memory to examine.", 60) from None
@@ -259,7 +277,7 @@ class BankDesk:
         subject = self._subject(kept.subject)
         draft = BankFile(format="json", subject=kept.subject, entries=[Entry(kept.id, content)])
         checked = check(draft, subject, None)
-        pictures, errors = _pictures_of(checked.questions, None)
+        pictures, errors = _pictures_of(checked.questions, None, {})
         faults = (*checked.errors, *errors)
         if faults:
             raise Invalid(
@@ -309,13 +327,19 @@ def _shown(kept: Kept, counted: tuple[int, int]) -> BankQuestion:
 # --- In the examining process ---------------------------------------------------------------------------------
 
 
-def _die_with_the_service() -> None:
+def _bound_and_die_with_the_service() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (EXAMINER_BYTES, EXAMINER_BYTES))
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends this process itself
 
 
+# What was examined last: the advice on it is asked for when it is known what else is in the bank.
+_last: list[tuple[str, AnyQuestion]] = []
+
+
 def examine(message: ValidateBank, known: dict[str, Subject]) -> _Examined:
     """Read and check a file; `known` are the subjects that there are."""
+    _last.clear()
     bank: BankFile | None = None
     try:
         bank = read(message.content, name=message.name, subject=message.subject, format=message.format)
@@ -325,7 +349,8 @@ def examine(message: ValidateBank, known: dict[str, Subject]) -> _Examined:
         errors = tuple(error.errors) or (EntryError(where="file", path="", message=str(error)),)
         return _Examined(bank.format if bank else message.format, 0, None, (), {}, (), errors)
     folder = Path(message.folder) if message.folder is not None else None
-    pictures, errors_of_pictures = _pictures_of(checked.questions, folder)
+    pictures, errors_of_pictures = _pictures_of(checked.questions, folder, bank.pictures)
+    _last.extend(checked.questions)
     return _Examined(
         bank.format,
         len(bank.entries) + len(bank.skipped),
@@ -334,7 +359,16 @@ def examine(message: ValidateBank, known: dict[str, Subject]) -> _Examined:
         pictures.files,
         tuple(bank.skipped),
         (*checked.errors, *errors_of_pictures),
+        tuple(bank.warnings),
+        bank.inside,
     )
+
+
+def advise_on_last(others: Sequence[tuple[str, Sequence[str]]]) -> list[EntryError]:
+    """Warnings about the file that was examined last; `others` are texts of questions of the bank."""
+    warnings = advise(_last, others)
+    _last.clear()
+    return warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +379,9 @@ class _WithPictures:
     files: dict[str, tuple[bytes, str]]
 
 
-def _pictures_of(checked: list[tuple[str, AnyQuestion]], folder: Path | None) -> tuple[_WithPictures, list[EntryError]]:
+def _pictures_of(
+    checked: list[tuple[str, AnyQuestion]], folder: Path | None, beside: Mapping[str, bytes]
+) -> tuple[_WithPictures, list[EntryError]]:
     ready: list[AnyQuestion] = []
     files: dict[str, tuple[bytes, str]] = {}
     errors: list[EntryError] = []
@@ -353,7 +389,7 @@ def _pictures_of(checked: list[tuple[str, AnyQuestion]], folder: Path | None) ->
         names: dict[str, str] = {}
         try:
             for reference in images_of(question):
-                picture = resolve(reference, folder)
+                picture = resolve(reference, folder, beside)
                 if picture is not None:
                     names[reference] = questions.file_id(picture.content)
                     files[names[reference]] = (picture.content, picture.media_type)

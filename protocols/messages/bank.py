@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 from protocols.messages.base import Command, Kind, Language, Message, Role, Slug
 from protocols.messages.refusals import FieldError
 
-BankFormat = Literal["yaml", "json", "gift"]
+BankFormat = Literal["yaml", "json", "gift", "moodle-xml", "aiken", "xlsx"]
 
 
 class ListSubjects(Message):
@@ -80,10 +80,14 @@ class EntryError(FieldError):
 
 
 class BankReport(Message):
-    """What a file holds, and what importing it changes; `where` is a line, a row or a question's id."""
+    """What a file holds, and what importing it changes; `where` is a line, a cell or a question's id.
+
+    `inside` names the file that was read, where it came in a ZIP. `warnings` keep nothing from being imported.
+    """
 
     subject: str | None
     format: BankFormat | None
+    inside: str | None = None
     total: int
     valid: int
     added: int
@@ -91,6 +95,7 @@ class BankReport(Message):
     unchanged: int
     skipped: tuple[SkippedEntry, ...]
     errors: tuple[EntryError, ...]
+    warnings: tuple[EntryError, ...] = ()
 
 
 class ListQuestions(EditorCommand):

@@ -9,11 +9,15 @@ import re
 from dataclasses import replace
 
 from protocols.messages import BankFormat
+from storage.banks.aiken import looks_like_aiken, read_aiken
+from storage.banks.archive import is_zip, unpack
 from storage.banks.decoding import decode
 from storage.banks.document import bank_of
 from storage.banks.file import MAX_BYTES, BankFile, BankFileError, Entry
 from storage.banks.gift import read_gift
 from storage.banks.json_file import read_json
+from storage.banks.moodle_xml import looks_like_moodle_xml, read_moodle_xml
+from storage.banks.workbook import is_workbook, read_workbook
 from storage.banks.yaml_file import read_yaml
 
 __all__ = ["MAX_BYTES", "BankFile", "BankFileError", "Entry", "format_of", "read"]
@@ -29,8 +33,9 @@ _GIFT = re.compile(r"(?:^|\n)\s*(?:::|\$CATEGORY:)|(?<!\\)\{[^{}]*\}")
 def read(content: bytes, *, name: str = "", subject: str | None = None, format: BankFormat | None = None) -> BankFile:
     """What a bank file says. The format is found by its content, not by its name, unless it is given.
 
-    `subject` is the slug to use where the file names none; `name` is told in messages.
-    Raises `BankFileError` where the file as a whole cannot be read; a malformed question is one of `errors`.
+    A ZIP is read for the one bank file in it. `subject` is the slug to use where the file names none; `name` is told
+    in messages. Raises `BankFileError` where the file as a whole cannot be read; a malformed question is one of
+    `errors`.
     """
     about = f"{name}: " if name else ""
     try:
@@ -44,14 +49,23 @@ def format_of(text: str) -> BankFormat:
     if _JSON.match(text):
         return "json"
     if text.lstrip()[:1] == "<":
-        raise BankFileError("line 1: this is XML or HTML; save the questions as YAML, JSON or GIFT text")
+        if looks_like_moodle_xml(text):
+            return "moodle-xml"
+        raise BankFileError(
+            "line 1: this is XML or HTML, and not Moodle XML, whose root is <quiz>; export the questions as that, "
+            "or save them as YAML, JSON, GIFT or XLSX"
+        )
     first = next(line.strip() for line in text.split("\n") if line.strip())
-    if not first.startswith(("//", "::", "$CATEGORY:")) and _YAML.search(text):
+    marked = first.startswith(("//", "::", "$CATEGORY:"))
+    if not marked and looks_like_aiken(text):
+        return "aiken"
+    if not marked and _YAML.search(text):
         return "yaml"
     if first.startswith("//") or _GIFT.search(text):
         return "gift"
     raise BankFileError(
-        f"line 1: this is neither YAML with `questions:`, nor JSON, nor GIFT with answers in {{...}}: {first[:60]!r}"
+        "line 1: this is neither YAML with `questions:`, nor JSON, nor Moodle XML, nor GIFT with answers in {...}, "
+        f"nor Aiken with lines `ANSWER: A`: {first[:60]!r}"
     )
 
 
@@ -59,12 +73,44 @@ def _read(content: bytes, subject: str | None, format: BankFormat | None) -> Ban
     if len(content) > MAX_BYTES:
         at_most = f"{MAX_BYTES} bytes ({MAX_BYTES >> 20} MiB)"
         raise BankFileError(f"the file has {len(content)} bytes; at most {at_most} are read; split it")
-    text = decode(content)
+    if is_zip(content) and not is_workbook(content):
+        inner = unpack(content, _is_bank)
+        try:
+            bank = _read(inner.content, subject, format)
+        except BankFileError as error:
+            raise BankFileError(f"{inner.name}: {error.message}", error.errors) from None
+        return replace(bank, inside=inner.name, pictures={**inner.pictures, **bank.pictures})
+    if is_zip(content):
+        if format not in (None, "xlsx"):
+            raise BankFileError(f"this is an XLSX workbook, not {format}; leave the format to be found, or say xlsx")
+        bank = read_workbook(content)
+    elif format == "xlsx":
+        raise BankFileError("this is no XLSX workbook; leave the format to be found, or save the file as XLSX")
+    else:
+        bank = _read_text(decode(content), format)
+    return replace(bank, subject=bank.subject or subject)
+
+
+def _read_text(text: str, format: BankFormat | None) -> BankFile:
     match format or format_of(text):
         case "yaml":
-            bank = bank_of(read_yaml(text), "yaml")
+            return bank_of(read_yaml(text), "yaml")
         case "json":
-            bank = bank_of(read_json(text), "json")
-        case "gift":
-            bank = read_gift(text)
-    return replace(bank, subject=bank.subject or subject)
+            return bank_of(read_json(text), "json")
+        case "moodle-xml":
+            return read_moodle_xml(text)
+        case "aiken":
+            return read_aiken(text)
+        case _:
+            return read_gift(text)
+
+
+def _is_bank(content: bytes) -> bool:
+    """Whether a file in a ZIP is written in one of the formats."""
+    if is_zip(content):
+        return is_workbook(content)
+    try:
+        format_of(decode(content))
+    except BankFileError:
+        return False
+    return True

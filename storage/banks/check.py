@@ -50,7 +50,7 @@ def check(bank: BankFile, known: Subject | None, requested: str | None) -> Check
     models = question_models(subject)
     for entry in bank.entries:
         found = _faults(entry, subject, models, seen, questions)
-        errors.extend(EntryError(where=entry.where, path=path, message=message) for path, message in found)
+        errors.extend(EntryError(where=entry.place_of(path), path=path, message=message) for path, message in found)
     if len(errors) > MAX_ERRORS:
         more = len(errors) - MAX_ERRORS
         errors[MAX_ERRORS:] = [EntryError(where="file", path="", message=f"and {more} more errors")]

@@ -21,8 +21,6 @@ def decode(content: bytes) -> str:
 
     Raises `BankFileError` with the byte where the text stops being text.
     """
-    if content.startswith(b"PK\x03\x04"):
-        raise BankFileError("byte 0: this is a ZIP or XLSX file; save the questions as YAML, JSON or GIFT text")
     encoding, skip = "utf-8", 0
     for bom, named in _BOMS:
         if content.startswith(bom):

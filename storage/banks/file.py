@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -29,12 +29,41 @@ class BankFileError(Exception):
         return type(self), (self.message, self.errors)
 
 
+class QuestionFault(Exception):
+    """One question cannot be read; `path` is the part of a question that is wrong."""
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+
+
+@dataclass(frozen=True)
+class Row:
+    """Where in a spreadsheet a question stands; `columns` has the letter of the column of each member."""
+
+    sheet: str
+    number: int
+    columns: Mapping[str, str]
+
+    def cell(self, path: str) -> str:
+        """The cell of a dotted path, or of the nearest that has one; else the row: `Sheet1!D7`, `Sheet1!7`."""
+        while path and path not in self.columns:
+            path = path.rpartition(".")[0]
+        return f"{self.sheet}!{self.columns.get(path, '')}{self.number}"
+
+
 @dataclass(frozen=True)
 class Entry:
     """A question as it stands in the file, not validated. `where` is `line 12`, or `line 12, ID`."""
 
     where: str
     content: dict[str, JsonValue]
+    row: Row | None = None
+
+    def place_of(self, path: str) -> str:
+        """Where the member at this dotted path stands, as exactly as the format knows."""
+        return self.where if self.row is None else self.row.cell(path)
 
 
 @dataclass(frozen=True)
@@ -42,7 +71,8 @@ class BankFile:
     """`declaration` is set when the file declares a subject; then there are no entries.
 
     `topics` are those the file declares; `derived` says that their titles were made up from the file
-    (GIFT categories) and yield to titles already known.
+    (GIFT categories) and yield to titles already known. `pictures` came with the file, by the names that its
+    questions call them. `inside` is the name of the file that was read, where it came in a ZIP.
     """
 
     format: BankFormat
@@ -53,7 +83,10 @@ class BankFile:
     entries: list[Entry] = field(default_factory=list)
     skipped: list[SkippedEntry] = field(default_factory=list)
     errors: list[EntryError] = field(default_factory=list)
+    warnings: list[EntryError] = field(default_factory=list)
     derived: bool = False
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    inside: str | None = None
 
 
 def place(line: int, own_id: object) -> str:

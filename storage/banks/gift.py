@@ -7,16 +7,25 @@ topic. Feedback for every wrong number (`~#...`) and a bare `*` answer only carr
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from protocols.messages import EntryError, SkippedEntry, Topic
-from storage.banks.file import MAX_QUESTIONS, BankFile, BankFileError, Entry, place, shown
+from storage.banks.answers import (
+    WHOLE,
+    Accepted,
+    letter,
+    number,
+    number_key,
+    put_weights,
+    several,
+    text_key,
+    true_or_false,
+)
+from storage.banks.file import MAX_QUESTIONS, BankFile, BankFileError, QuestionFault, place, shown
 from storage.banks.gift_parser import (
     Block,
-    GiftError,
     GiftQuestion,
     blocks,
     format_of,
@@ -25,19 +34,13 @@ from storage.banks.gift_parser import (
     noted_tags,
     parse,
 )
+from storage.banks.inline import take_pictures
 from storage.banks.markup import TextFormat, to_markdown, to_plain
-from storage.banks.slugs import digest, slug_of, slug_or_hash
-
-_GENERAL = Topic(slug="general", title={"ru": "Общее", "en": "General"})
-_DEFAULT_DIFFICULTY = 3
+from storage.banks.naming import GENERAL, Unnamed, id_of, named, take_tags, topic_of
+from storage.banks.slugs import digest
 
 _WEIGHT = re.compile(r"%\s*([-+−]?[0-9]{1,3}(?:[.,][0-9]{1,10})?)\s*%")
-_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _TRUE_FALSE = {"T": True, "TRUE": True, "F": False, "FALSE": False}
-_PREFIX = re.compile(r"\$[a-z]+[0-9]*\$")
-_RE2_SIGNS = re.compile(r"[\\.+*?()|\[\]{}^$]")
-_NOT_IN_ID = re.compile(r"[\x00-\x20/\\?#%\x7f]+")
-_WHOLE = 0.999
 
 Question = dict[str, JsonValue]
 
@@ -52,21 +55,11 @@ class _Answer:
     feedback: str
 
 
-@dataclass(frozen=True)
-class _Read:
-    line: int
-    title: str
-    digest: str
-    own_id: str | None
-    topic: str
-    question: Question
-
-
 def read_gift(text: str) -> BankFile:
     """The questions of a GIFT file. A malformed one is an error and does not spoil those after it."""
     topics: dict[str, Topic] = {}
-    topic = _GENERAL
-    read: list[_Read] = []
+    topic = GENERAL
+    read: list[Unnamed] = []
     skipped: list[SkippedEntry] = []
     errors: list[EntryError] = []
     for count, block in enumerate(blocks(text)):
@@ -74,7 +67,7 @@ def read_gift(text: str) -> BankFile:
             raise BankFileError(f"line {block.line}: more than {MAX_QUESTIONS} questions; split the file")
         where = place(block.line, noted_id(block.comments))
         if block.category is not None:
-            topic = _topic(block.category)
+            topic = topic_of(block.category, noted_id(block.comments))
             continue
         try:
             parsed = parse(block)
@@ -83,12 +76,12 @@ def read_gift(text: str) -> BankFile:
                 skipped.append(SkippedEntry(where=where, reason=reason))
                 continue
             question = _question(parsed)
-        except GiftError as error:
+        except QuestionFault as error:
             errors.append(EntryError(where=where, path=error.path, message=error.message))
             continue
         topics.setdefault(topic.slug, topic)
         read.append(_noted(block, parsed, topic, question))
-    entries = _named(read, skipped)
+    entries = named(read, skipped, "gift")
     return BankFile(
         format="gift",
         topics=list(topics.values()),
@@ -99,52 +92,17 @@ def read_gift(text: str) -> BankFile:
     )
 
 
-def _topic(category: str) -> Topic:
-    """The topic of `$course$/top/Biology/The cell`: its last part that says something."""
-    parts = [part.replace("\0", "/").strip() for part in category.replace("//", "\0").split("/")]
-    named = [part for part in parts if part and part.lower() != "top" and not _PREFIX.fullmatch(part)]
-    title = to_plain(named[-1], "html")[:200] if named else ""
-    return Topic(slug=slug_or_hash(title, "topic"), title={"ru": title}) if title else _GENERAL
-
-
-def _noted(block: Block, parsed: GiftQuestion, topic: Topic, question: Question) -> _Read:
-    tags = [tag[:64] for tag in noted_tags(block.comments) if tag]
-    if tags:
-        question["tags"] = list[JsonValue](tags)
-    own_id = noted_id(block.comments)
+def _noted(block: Block, parsed: GiftQuestion, topic: Topic, question: Question) -> Unnamed:
+    take_tags(question, noted_tags(block.comments))
     content = " ".join(f"{parsed.title}\n{parsed.text}\n{parsed.answers}\n{parsed.feedback}".split())
-    return _Read(
+    return Unnamed(
         line=block.line,
         title=to_plain(freed(parsed.title, breaks=False), "plain"),
         digest=digest(content),
-        own_id=None if own_id is None else _NOT_IN_ID.sub("-", own_id)[:100] or None,
+        own_id=id_of(noted_id(block.comments)),
         topic=topic.slug,
         question=question,
     )
-
-
-def _named(read: list[_Read], skipped: list[SkippedEntry]) -> list[Entry]:
-    """Gives each question its id: the noted one, else its title where that is its own, else a hash of it."""
-    slugs = Counter(slug_of(item.title) for item in read if item.own_id is None)
-    slugs.update(item.own_id for item in read if item.own_id is not None)
-    entries: list[Entry] = []
-    lines: dict[str, int] = {}
-    for item in read:
-        slug = slug_of(item.title)
-        own_id = item.own_id or (slug if slug and slugs[slug] == 1 else f"gift-{item.digest}")
-        if item.own_id is None and own_id in lines:
-            reason = f"the same question as in line {lines[own_id]}"
-            skipped.append(SkippedEntry(where=place(item.line, own_id), reason=reason))
-            continue
-        lines.setdefault(own_id, item.line)
-        content: Question = {
-            "id": own_id,
-            "topic": item.topic,
-            "difficulty": _DEFAULT_DIFFICULTY,
-            **item.question,
-        }
-        entries.append(Entry(place(item.line, own_id), content))
-    return entries
 
 
 # --- One question -------------------------------------------------------------------------------------------
@@ -161,9 +119,10 @@ def _ungradable(parsed: GiftQuestion) -> str | None:
 def _question(parsed: GiftQuestion) -> Question:
     answers = parsed.answers or ""
     format, text = format_of(parsed.text, "moodle")
-    text = to_markdown(freed(text, breaks=True), format) or to_markdown(freed(parsed.title, breaks=True), "plain")
+    said, pictures = take_pictures(freed(text, breaks=True), format)
+    text = to_markdown(said, format) or to_markdown(freed(parsed.title, breaks=True), "plain")
     if not text:
-        raise GiftError("the question has no text; write what is asked before the answers", "text")
+        raise QuestionFault("the question has no text; write what is asked before the answers", "text")
     if answers.startswith("#"):
         question = _number(answers[1:], format)
     elif "~" in answers:
@@ -175,6 +134,8 @@ def _question(parsed: GiftQuestion) -> Question:
     else:
         question = _text(answers, format)
     question["text"] = text
+    if pictures:
+        question["image"] = pictures[0]
     explanation = _markdown(parsed.feedback, format)
     if explanation:
         question["explanation"] = explanation
@@ -182,8 +143,14 @@ def _question(parsed: GiftQuestion) -> Question:
 
 
 def _markdown(text: str, default: TextFormat) -> str:
+    return _pictured(text, default)[0]
+
+
+def _pictured(text: str, default: TextFormat) -> tuple[str, str | None]:
+    """Markdown, and the first picture that stood in it."""
     format, text = format_of(text, default)
-    return to_markdown(freed(text, breaks=True), format)
+    text, pictures = take_pictures(freed(text, breaks=True), format)
+    return to_markdown(text, format), pictures[0] if pictures else None
 
 
 def _plain(text: str, default: TextFormat) -> str:
@@ -211,54 +178,44 @@ def _weight(body: str) -> tuple[float | None, str]:
     if found is None:
         if re.match(r"%[^%\s]{0,20}%", body):
             wrong = body[: body.index("%", 1) + 1]
-            raise GiftError(f"{shown(wrong)} is no weight; write a percentage, as %50% or %-33.333%", "key")
+            raise QuestionFault(f"{shown(wrong)} is no weight; write a percentage, as %50% or %-33.333%", "key")
         return None, body
     percent = float(found[1].replace(",", ".").replace("−", "-"))
     if not -100 <= percent <= 100:
-        raise GiftError(f"the weight {found[0]} is beyond 100 percent", "key")
-    return round(percent / 100, 7), body[found.end() :].strip()
+        raise QuestionFault(f"the weight {found[0]} is beyond 100 percent", "key")
+    return round(percent / 100, 10), body[found.end() :].strip()
 
 
 def _choices(answers: str, format: TextFormat) -> Question:
     pieces = _pieces(answers, "=~")
     if len(pieces) < 2:
-        raise GiftError("only one choice; offer at least two, each after `=` or `~`", "options")
+        raise QuestionFault("only one choice; offer at least two, each after `=` or `~`", "options")
     weights = [piece.weight if piece.weight is not None else (1.0 if piece.right else 0.0) for piece in pieces]
-    options: list[JsonValue] = []
+    options: list[Question] = []
     for at, piece in enumerate(pieces):
-        option: dict[str, JsonValue] = {"id": _letter(at), "text": _markdown(piece.text, format)}
+        text, picture = _pictured(piece.text, format)
+        option: Question = {"id": letter(at), "text": text}
+        if picture is not None:
+            option["image"] = picture
         if piece.feedback and (feedback := _markdown(piece.feedback, format)):
             option["feedback"] = feedback
         options.append(option)
     marked = any(piece.right for piece in pieces)
-    rights = [at for at, weight in enumerate(weights) if weight >= _WHOLE] if marked else []
-    partial = any(0 < abs(weight) < _WHOLE or weight < 0 for weight in weights)
+    rights = [at for at, weight in enumerate(weights) if weight >= WHOLE] if marked else []
+    partial = any(0 < abs(weight) < WHOLE or weight < 0 for weight in weights)
     if len(rights) == 1:
         if partial:
-            _put_weights(options, weights)
-        return {"kind": "single", "options": options, "key": _letter(rights[0])}
-    chosen = [at for at, weight in enumerate(weights) if weight > 0]
-    total = sum(weights[at] for at in chosen)
-    if not chosen:
-        raise GiftError("no right answer; put `=` before it, or give right answers weights, as ~%50%", "key")
-    if total < _WHOLE:
-        raise GiftError(f"the weights of the right answers add up to {total * 100:g}%; they must give 100%", "options")
-    if partial and marked:
+            put_weights(options, weights)
+        return {"kind": "single", "options": list[JsonValue](options), "key": letter(rights[0])}
+    if not any(weight > 0 for weight in weights):
+        raise QuestionFault("no right answer; put `=` before it, or give right answers weights, as ~%50%", "key")
+    if marked and not partial:
+        return {"kind": "multiple", "options": list[JsonValue](options), "key": [letter(at) for at in rights]}
+    if marked:
         # Several whole answers beside partial ones: in shares of what all of them give together.
-        weights = [weight / total if weight > 0 else weight for weight in weights]
-    if partial or not marked:
-        _put_weights(options, weights)
-    return {"kind": "multiple", "options": options, "key": [_letter(at) for at in chosen]}
-
-
-def _put_weights(options: list[JsonValue], weights: list[float]) -> None:
-    for option, weight in zip(options, weights, strict=True):
-        assert isinstance(option, dict)
-        option["weight"] = weight
-
-
-def _letter(at: int) -> str:
-    return "abcdefghijklmnopqrstuvwxyz"[at] if at < 26 else f"o{at + 1}"
+        total = sum(weight for weight in weights if weight > 0)
+        weights = [weight / max(total, WHOLE) if weight > 0 else weight for weight in weights]
+    return several(options, weights)
 
 
 def _truth(answers: str) -> bool | None:
@@ -268,86 +225,30 @@ def _truth(answers: str) -> bool | None:
 
 def _true_false(answers: str, format: TextFormat) -> Question:
     if_wrong, _, if_right = answers.partition("#")[2].partition("#")
-    truth = _truth(answers)
-    options: list[JsonValue] = []
-    for meant, own_id, text in ((True, "true", "Верно"), (False, "false", "Неверно")):
-        option: dict[str, JsonValue] = {"id": own_id, "text": text}
-        feedback = _markdown((if_right if meant is truth else if_wrong).strip(), format)
-        if feedback:
-            option["feedback"] = feedback
-        options.append(option)
-    return {"kind": "single", "options": options, "key": "true" if truth else "false"}
+    truth = bool(_truth(answers))
+    feedback = {truth: _markdown(if_right.strip(), format), not truth: _markdown(if_wrong.strip(), format)}
+    return true_or_false(truth, feedback)
 
 
 def _text(answers: str, format: TextFormat) -> Question:
-    accept: list[JsonValue] = []
-    patterns: list[str] = []
-    best = 0.0
-    for piece in _pieces(answers, "="):
-        weight = 1.0 if piece.weight is None else piece.weight
-        text = _plain(piece.text, format)
-        if not text:
-            raise GiftError("an accepted answer is empty; write it after `=`", "key")
-        if "*" in text.replace("\\*", ""):
-            if weight >= _WHOLE:
-                patterns.append(_pattern(text))
-                best = max(best, weight)
-            elif weight > 0:
-                raise GiftError(
-                    f"the answer {shown(text)} with `*` has a weight of {weight * 100:g}%, and only whole "
-                    "answers may have wildcards; write out what it accepts",
-                    "key",
-                )
-            continue  # a wildcard worth nothing only carries feedback
-        best = max(best, weight)
-        accepted: dict[str, JsonValue] = {"text": text.replace("\\*", "*")}
-        if piece.weight is not None and weight < _WHOLE:
-            accepted["weight"] = weight
-        if piece.feedback and (feedback := _markdown(piece.feedback, format)):
-            accepted["feedback"] = feedback
-        accept.append(accepted)
-    _whole(best)
-    key: dict[str, JsonValue] = {"accept": accept}
-    if patterns:
-        key["pattern"] = "|".join(patterns) if len(patterns) == 1 else "|".join(f"(?:{one})" for one in patterns)
-    return {"kind": "text", "key": key}
-
-
-def _pattern(text: str) -> str:
-    """RE2 for a short answer of Moodle, where `*` stands for anything and `\\*` for itself."""
-    parts = [_RE2_SIGNS.sub(r"\\\g<0>", part.replace("\0", "*")) for part in text.replace("\\*", "\0").split("*")]
-    return ".*".join(parts)
-
-
-def _whole(best: float) -> None:
-    if best < _WHOLE:
-        raise GiftError(f"the best answer gives {best * 100:g}%; one must give 100%", "key")
+    accepted = [
+        Accepted(_plain(piece.text, format), piece.weight, _markdown(piece.feedback, format))
+        for piece in _pieces(answers, "=")
+    ]
+    return {"kind": "text", "key": text_key(accepted)}
 
 
 def _number(answers: str, format: TextFormat) -> Question:
     # After `~` stands only what is told to those who are wrong.
-    pieces = _pieces(answers.partition("~")[0], "=")
-    accept: list[JsonValue] = []
-    best = 0.0
-    plain = True
-    for piece in pieces:
+    accepted = []
+    for piece in _pieces(answers.partition("~")[0], "="):
         text = freed(piece.text, breaks=False).strip()
-        if text == "*":
-            continue
-        weight = 1.0 if piece.weight is None else piece.weight
-        accepted: dict[str, JsonValue] = dict(_range(text))
-        feedback = _markdown(piece.feedback, format)
-        if weight < _WHOLE:
-            accepted["weight"] = weight
-        if feedback:
-            accepted["feedback"] = feedback
-        best = max(best, weight)
-        plain = plain and weight >= _WHOLE and not feedback
-        accept.append(accepted)
-    if not accept:
-        raise GiftError("no number after `#`; write one, as {#3.14:0.01} or {#3..4}", "key")
-    _whole(best)
-    return {"kind": "number", "key": accept[0] if plain and len(accept) == 1 else {"accept": accept}}
+        if text != "*":
+            weight = 1.0 if piece.weight is None else piece.weight
+            accepted.append((_range(text), weight, _markdown(piece.feedback, format)))
+    if not accepted:
+        raise QuestionFault("no number after `#`; write one, as {#3.14:0.01} or {#3..4}", "key")
+    return {"kind": "number", "key": number_key(accepted)}
 
 
 def _range(text: str) -> dict[str, JsonValue]:
@@ -359,13 +260,7 @@ def _range(text: str) -> dict[str, JsonValue]:
 
 
 def _float(text: str) -> float | int:
-    written = text.strip().replace("−", "-")
-    if _NUMBER.fullmatch(written) is None:
-        comma = "," in written and _NUMBER.fullmatch(written.replace(",", ".")) is not None
-        mend = f"write {written.replace(',', '.')}" if comma else "write one, as 3.14, 3.14:0.01 or 3..4"
-        raise GiftError(f"{shown(text.strip())} is not a number; {mend}", "key")
-    number = float(written)
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+    return number(text, "write one, as 3.14, 3.14:0.01 or 3..4")
 
 
 def _match(answers: str, format: TextFormat) -> Question:
@@ -378,10 +273,10 @@ def _match(answers: str, format: TextFormat) -> Question:
             continue
         asked, arrow, answer = pair.partition("->")
         if not arrow:
-            raise GiftError(f"the pair {shown(freed(pair, breaks=False))} has no `->`; write =left -> right", "key")
+            raise QuestionFault(f"the pair {shown(freed(pair, breaks=False))} has no `->`; write =left -> right", "key")
         offered = to_markdown(freed(answer, breaks=True), "plain")
         if not offered:
-            raise GiftError(f"nothing stands after `->` in {shown(freed(pair, breaks=False))}; add it", "right")
+            raise QuestionFault(f"nothing stands after `->` in {shown(freed(pair, breaks=False))}; add it", "right")
         if offered not in known:
             known[offered] = f"r{len(known) + 1}"
             right.append({"id": known[offered], "text": offered})
@@ -391,5 +286,5 @@ def _match(answers: str, format: TextFormat) -> Question:
             left.append({"id": own_id, "text": said})
             key[own_id] = known[offered]
     if len(right) < 2 or not left:
-        raise GiftError("at least two pairs `=left -> right` are needed", "left")
+        raise QuestionFault("at least two pairs `=left -> right` are needed", "left")
     return {"kind": "match", "left": left, "right": right, "key": key}

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from storage.banks.file import QuestionFault
 from storage.banks.markup import BREAK, TextFormat
 
 MAX_BLOCK = 65_536
@@ -37,15 +38,6 @@ _IN_URL = re.compile(r"(?<=[?&])[\w.%\[\]-]{1,200}=|/~")
 _FORMAT = re.compile(r"\s*\[(html|markdown|plain|moodle)\]", re.IGNORECASE)
 _ID = re.compile(r"\[id:((?:\\\]|[^\]\n])+)\]")
 _TAGS = re.compile(r"\[tag:((?:\\\]|[^\]\n])+)\]")
-
-
-class GiftError(Exception):
-    """One question cannot be read; `path` is the part of a question that is wrong."""
-
-    def __init__(self, message: str, path: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.path = path
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,8 @@ def blocks(text: str) -> Iterator[Block]:
             yield from _block(lines, comment, start, kept)
             start, answered = kept, False
         if not inside and stripped.startswith("$CATEGORY:"):
-            yield Block(at + 1, "", category=stripped.removeprefix("$CATEGORY:").strip())
+            comments = "\n".join(lines[_comments_before(comment, start, at) : at])
+            yield Block(at + 1, "", comments, category=stripped.removeprefix("$CATEGORY:").strip())
             start, answered = at + 1, False
             continue
         if not stripped and not (inside and ahead[at] == "}"):
@@ -129,29 +122,31 @@ def _block(lines: list[str], comment: list[bool], start: int, end: int) -> Itera
 
 
 def parse(block: Block) -> GiftQuestion:
-    """The parts of a question. Raises `GiftError`."""
+    """The parts of a question. Raises `QuestionFault`."""
     if len(block.text) > MAX_BLOCK:
-        raise GiftError(f"longer than {MAX_BLOCK} characters; is a closing `}}` or a blank line missing?")
+        raise QuestionFault(f"longer than {MAX_BLOCK} characters; is a closing `}}` or a blank line missing?")
     text = _held(block.text)
     title = ""
     if text.startswith("::"):
         end = text.find("::", 2)
         if end < 0:
-            raise GiftError("the title that begins with `::` has no closing `::`; add it")
+            raise QuestionFault("the title that begins with `::` has no closing `::`; add it")
         title, text = text[2:end].strip(), text[end + 2 :].strip()
     opening, closing = text.find("{"), text.find("}")
     if opening < 0 and closing < 0:
         return GiftQuestion(title, text, None, "")
     if opening < 0 or 0 <= closing < opening:
-        raise GiftError("a closing `}` without an opening `{`; open the answers, or write `\\}` for the sign")
+        raise QuestionFault("a closing `}` without an opening `{`; open the answers, or write `\\}` for the sign")
     if closing < 0:
-        raise GiftError("the opening `{` is never closed; close the answers with `}`, or write `\\{` for the sign")
+        raise QuestionFault("the opening `{` is never closed; close the answers with `}`, or write `\\{` for the sign")
     answers = text[opening + 1 : closing].strip()
     if "{" in answers:
-        raise GiftError("a `{` inside the answers; write `\\{` for the sign")
+        raise QuestionFault("a `{` inside the answers; write `\\{` for the sign")
     before, after = text[:opening], text[closing + 1 :]
     if "{" in after or "}" in after:
-        raise GiftError("a second brace after the answers; separate questions by a blank line, or write `\\{` or `\\}`")
+        raise QuestionFault(
+            "a second brace after the answers; separate questions by a blank line, or write `\\{` or `\\}`"
+        )
     answers, separator, feedback = answers.rpartition("####") if "####" in answers else (answers, "", "")
     # What follows the answers makes them a gap in a sentence.
     body = before.rstrip() if not after.strip() else before + "_____" + after

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import posixpath
 import re
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -29,16 +32,27 @@ class Picture:
     media_type: str
 
 
-def resolve(reference: str, folder: Path | None) -> Picture | None:
+def picture_name(path: str) -> str:
+    """A path as pictures that come with a file are found by it: one spelling for what is the same."""
+    return posixpath.normpath(unicodedata.normalize("NFC", path).replace("\\", "/"))
+
+
+def resolve(reference: str, folder: Path | None, beside: Mapping[str, bytes] | None = None) -> Picture | None:
     """The picture that `reference` names; None if it is the id of a file, for whoever keeps files to find.
 
-    Paths are relative to `folder` and stay in it; without one they name nothing.
+    Paths are looked for among `beside`, then relative to `folder`, and stay in it; without one they name nothing.
     Raises `PictureError`.
     """
     if FILE_ID.fullmatch(reference):
         return None
     name = repr(reference if len(reference) <= 60 else reference[:60] + "…")
-    content = _from_data(reference, name) if reference.startswith("data:") else _from_folder(reference, name, folder)
+    came = beside.get(picture_name(reference)) if beside else None
+    if came is not None:
+        content = came
+    elif reference.startswith("data:"):
+        content = _from_data(reference, name)
+    else:
+        content = _from_folder(reference, name, folder)
     if len(content) > MOST_BYTES:
         raise PictureError(f"{name} has {len(content)} bytes; at most {MOST_BYTES} are kept")
     media_type = media_type_of(content)
@@ -73,8 +87,8 @@ def _from_data(reference: str, name: str) -> bytes:
 def _from_folder(reference: str, name: str, folder: Path | None) -> bytes:
     if folder is None:
         raise PictureError(
-            f"{name} cannot be found: an upload holds no other files; give the picture as a data: URI, "
-            "or import the file with the command line, where pictures stand beside it"
+            f"{name} cannot be found: it did not come with the file; upload a ZIP of the file and its pictures, "
+            "or give the picture as a data: URI"
         )
     path = (folder / reference).resolve()
     if not path.is_relative_to(folder.resolve()):

@@ -96,6 +96,24 @@ async def changed(database: Database, after: int) -> AsyncIterator[Packed]:
         )
 
 
+async def texts(database: Database, subject: str, limit: int) -> list[tuple[str, list[str]]]:
+    """What the newest questions of a subject say, as `storage.banks.advice.texts_of` has it, by id; not archived."""
+    fields = dict.fromkeys(("id", "content.text", "content.options.text", "content.image"), 1)
+    fields |= {"content.left.text": 1, "content.right.text": 1, "content.kind": 1}
+    query = {"subject": subject, "archived": False}
+    found = database.questions.find(query, fields, sort=[("_id", -1)], limit=limit, batch_size=5_000)
+    return [(document["id"], _texts(document["content"])) async for document in found]
+
+
+def _texts(content: dict[str, Any]) -> list[str]:
+    said = [content["text"]]
+    said += [choice["text"] for side in ("left", "right") for choice in content.get(side, ())]
+    said += sorted(option["text"] for option in content.get("options", ()))
+    if "image" in content:
+        said.append(content["image"])
+    return said
+
+
 def digest(question: AnyQuestion) -> bytes:
     """What tells whether a question has changed."""
     return hashlib.sha256(orjson.dumps(_content(question), option=orjson.OPT_SORT_KEYS)).digest()

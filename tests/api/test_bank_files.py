@@ -58,6 +58,7 @@ async def test_validating_tells_what_importing_would_do_and_does_nothing(editor:
     assert answer.json == {
         "subject": slug,
         "format": "json",
+        "inside": None,
         "total": 8,
         "valid": 8,
         "added": 8,
@@ -65,6 +66,7 @@ async def test_validating_tells_what_importing_would_do_and_does_nothing(editor:
         "unchanged": 0,
         "skipped": [],
         "errors": [],
+        "warnings": [],
     }
     assert slug not in await subjects(editor)
 

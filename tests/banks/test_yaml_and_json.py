@@ -168,8 +168,8 @@ def test_a_key_that_stands_twice_is_an_error_of_that_question_only() -> None:
         ('{"questions" []}', "line 1, column 14: not JSON: a colon belongs after `questions`"),
         ("", "the file is empty"),
         (" \n\n", "the file is empty"),
-        ("hello", "neither YAML with `questions:`, nor JSON, nor GIFT"),
-        ("<?xml version='1.0'?><quiz/>", "this is XML or HTML"),
+        ("hello", "neither YAML with `questions:`, nor JSON, nor Moodle XML, nor GIFT"),
+        ("<?xml version='1.0'?><bank/>", "this is XML or HTML"),
         ("questions:\n- \x00", "line 2: the control character U+0000"),
     ],
 )
@@ -192,7 +192,7 @@ def test_utf_8_and_files_with_a_byte_order_mark_are_read(encoding: str) -> None:
 def test_a_file_that_is_not_utf_8_is_refused_with_the_byte() -> None:
     assert refusal(YAML.encode("cp1251")).startswith("byte 29 (line 2): the byte 0xC1 is not UTF-8")
     assert "UTF-16" in refusal(codecs.BOM_UTF16_LE + b"a")
-    assert "ZIP or XLSX" in refusal(b"PK\x03\x04\x14\x00")
+    assert "the ZIP is damaged" in refusal(b"PK\x03\x04\x14\x00")
 
 
 def test_a_file_of_50_megabytes_is_refused() -> None:

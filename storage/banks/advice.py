@@ -1,0 +1,149 @@
+"""What a department may want to know of a file that is right: warnings, which keep nothing from being imported."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from protocols.messages import AnyQuestion, EntryError, MatchQuestion, MultipleQuestion, OrderQuestion, SingleQuestion
+
+MOST_OF_A_SORT = 200
+# From so many questions on, a key in one and the same place is no chance.
+_ENOUGH, _NEARLY_ALL = 10, 0.9
+_ALIKE = 0.8  # share of three-word pieces that two texts have in common
+_COMPARED = 12  # texts in one bucket; more are not near each other but all alike
+_WORD = re.compile(r"[^\W_]+")
+_MASK = 0xFFFFFFFF
+_MIXERS = (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35)
+
+
+def advise(
+    checked: Sequence[tuple[str, AnyQuestion]], others: Iterable[tuple[str, Sequence[str]]] = ()
+) -> list[EntryError]:
+    """Warnings about the questions of a file; `others` are what questions of the bank say, by id."""
+    return [*_alike(checked, others), *_same_place(checked), *_unexplained(checked)]
+
+
+def _unexplained(checked: Sequence[tuple[str, AnyQuestion]]) -> list[EntryError]:
+    places = [where for where, question in checked if not question.explanation]
+    message = "no explanation; students learn from it why the key is right"
+    return _bounded(
+        [EntryError(where=where, path="explanation", message=message) for where in places[: MOST_OF_A_SORT + 1]],
+        len(places),
+        "have no explanation",
+    )
+
+
+def _same_place(checked: Sequence[tuple[str, AnyQuestion]]) -> list[EntryError]:
+    places: Counter[int] = Counter()
+    for _, question in checked:
+        if isinstance(question, SingleQuestion) and len(question.options) > 2:
+            places[next(at for at, option in enumerate(question.options) if option.id == question.key)] += 1
+    total = places.total()
+    if total < _ENOUGH:
+        return []
+    ((place, count),) = places.most_common(1)
+    if count < _NEARLY_ALL * total:
+        return []
+    told = f"in {count} of {total} questions the key is option {place + 1}; was it filled in for all of them?"
+    return [EntryError(where="file", path="key", message=told)]
+
+
+# --- Nearly the same ------------------------------------------------------------------------------------------
+
+
+def texts_of(question: AnyQuestion) -> list[str]:
+    """All that a student reads of a question, which is what makes it this one and no other."""
+    texts = [question.text]
+    if isinstance(question, MatchQuestion):
+        texts += [choice.text for choice in (*question.left, *question.right)]
+    elif isinstance(question, (SingleQuestion, MultipleQuestion, OrderQuestion)):
+        texts += sorted(option.text for option in question.options)
+    if question.image is not None:
+        texts.append(question.image)
+    return texts
+
+
+def _alike(checked: Sequence[tuple[str, AnyQuestion]], others: Iterable[tuple[str, Sequence[str]]]) -> list[EntryError]:
+    """In one pass: a text is compared with the few that share a bucket with it."""
+    own = {question.id for _, question in checked}
+    seen = _Seen()
+    for name, other in others:
+        if name not in own:
+            seen.add(_Signature(other), f"{name} of the bank")
+    found: list[EntryError] = []
+    count = 0
+    for where, question in checked:
+        signature = _Signature(texts_of(question))
+        near = seen.nearest(signature)
+        seen.add(signature, where)
+        if near is not None:
+            count += 1
+            if len(found) <= MOST_OF_A_SORT:
+                how = "the same text as" if near[1] else "nearly the same text as"
+                found.append(EntryError(where=where, path="text", message=f"{how} {near[0]}"))
+    return _bounded(found, count, "are nearly the same as another")
+
+
+class _Signature:
+    """What of a text is compared: three-word pieces as hashes, and its numbers, which must be the same.
+
+    `2 + 3` and `2 + 4` are different questions, however alike.
+    """
+
+    __slots__ = ("buckets", "pieces", "whole")
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        said = unicodedata.normalize("NFKC", " ".join(texts)).lower().replace("ё", "е")
+        # Signs make formulas different, too.
+        words = _WORD.findall(said)
+        signs = "".join(sign for sign in said if sign in "+-*/=<>^√")
+        numbers = zlib.crc32((" ".join(word for word in words if word[0].isdigit()) + signs).encode())
+        parts = [" ".join(words[at : at + 3]).encode() for at in range(max(len(words) - 2, 1))]
+        pieces = {zlib.crc32(part) for part in parts}
+        self.whole = zlib.crc32(" ".join(words).encode(), numbers)
+        self.pieces = array("L", pieces)
+        self.buckets = [
+            (at, numbers, min([(piece * mixer & _MASK) ^ (piece >> 7) for piece in pieces]))
+            for at, mixer in enumerate(_MIXERS)
+        ]
+
+    def alike(self, other: _Signature) -> bool:
+        mine, its = set(self.pieces), set(other.pieces)
+        return len(mine & its) >= _ALIKE * len(mine | its)
+
+
+class _Seen:
+    def __init__(self) -> None:
+        self._buckets: dict[tuple[int, int, int], list[tuple[str, _Signature]]] = {}
+        self._wholes: dict[int, str] = {}
+
+    def add(self, signature: _Signature, where: str) -> None:
+        self._wholes.setdefault(signature.whole, where)
+        for bucket in signature.buckets:
+            held = self._buckets.setdefault(bucket, [])
+            if len(held) < _COMPARED:
+                held.append((where, signature))
+
+    def nearest(self, signature: _Signature) -> tuple[str, bool] | None:
+        """Where one like it stands, and whether it is just the same."""
+        same = self._wholes.get(signature.whole)
+        if same is not None:
+            return same, True
+        for bucket in signature.buckets:
+            for where, other in self._buckets.get(bucket, ()):
+                if signature.alike(other):
+                    return where, False
+        return None
+
+
+def _bounded(found: list[EntryError], count: int, what: str) -> list[EntryError]:
+    if len(found) <= MOST_OF_A_SORT:
+        return found
+    more = count - MOST_OF_A_SORT
+    path = found[0].path
+    return [*found[:MOST_OF_A_SORT], EntryError(where="file", path=path, message=f"and {more} more questions {what}")]
