@@ -97,6 +97,8 @@ def _blocks(source: str) -> list[_Block]:
     return [block for block in blocks if block.text.strip()]
 
 
+MOST_OPEN = 16  # styles inside styles
+
 # --- In a line -----------------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(
@@ -147,7 +149,7 @@ def _inline(text: str, link: str | None = None) -> list[Piece]:
                 for one in closed:
                     _close(one, pieces, opened, waiting)
                 continue
-            if begins:
+            if begins and len(opened) < MOST_OPEN:
                 opened.append(_Opened(len(pieces), marks))
                 waiting[marks] += 1
             pieces.append(Piece(marks, link=link))
