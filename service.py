@@ -200,6 +200,7 @@ class Running:
 
     address: str
     supervisor: ActorRef[Supervisor]
+    broadcaster: ActorRef[Broadcaster]
     router: Router
 
 
@@ -336,7 +337,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         # Entered last, so that it is left first: they may die while the service stops.
         vital = await stack.enter_async_context(_background())
         vital(_watch([storage, supervisor, broadcaster, *relays.values()]))
-        yield Running(f"http://{host}:{port}", supervisor, router)
+        yield Running(f"http://{host}:{port}", supervisor, broadcaster, router)
         log.info("stopping: what was accepted is being finished")
 
 

@@ -118,6 +118,8 @@ def _trouble_with_picture(image: bytes) -> str | None:
                     return f"It is {width} by {height} pixels; both together may be {LONGEST_SIDES}"
                 if max(width, height) > LONGEST_SHAPE * min(width, height):
                     return f"It is {width} by {height} pixels; one side may be {LONGEST_SHAPE} times the other"
+                picture.verify()  # the checksums of a PNG
+            with Image.open(io.BytesIO(image), formats=("PNG", "JPEG")) as picture:
                 picture.load()
     except Exception as error:  # whatever a decoder meets in a broken picture
         return f"It is not a PNG or JPEG, or it is broken: {error}"[:200]

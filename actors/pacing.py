@@ -5,6 +5,7 @@ Nothing here looks at a clock: times are passed in. Seconds of the pace are of a
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -45,8 +46,8 @@ class Pace:
         # So that the bound above is less than the rate and two more; at most half a percent less than `rate`.
         self._rate = min(rate, (rate + 0.99) / (1 + self._lenience))
         self._slow: tuple[float, float] | None = None  # since when, and with which share of the rate it began
-        self._held_until = float("-inf")
-        self._due = float("-inf")
+        self._held_until = -math.inf
+        self._due = -math.inf
 
     def rate(self, now: float) -> float:
         """Messages a second that may go at this moment, but for waiting."""
@@ -64,7 +65,8 @@ class Pace:
 
     def went(self, now: float) -> None:
         """A message goes now."""
-        self._due = max(self._due, self._held_until, now - self._lenience) + 1 / self.rate(now)
+        earliest = now if math.isinf(self._due) else now - self._lenience  # the first one is not late
+        self._due = max(self._due, self._held_until, earliest) + 1 / self.rate(now)
 
     def wait(self, now: float, seconds: float) -> None:
         """Telegram asks to wait so long. Messages that were on their way together may be told so one by one:

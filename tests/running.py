@@ -19,6 +19,8 @@ STOP_SECONDS = 60.0
 class Service:
     """`python main.py serve` on a free port of loopback; `environment` overrides settings (`APO_…`)."""
 
+    command: tuple[str, ...] = ("main.py", "serve")  # for Python; it says where it is once it is ready
+
     def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.url = ""
@@ -48,8 +50,7 @@ class Service:
         with (self.folder / "service.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "main.py",
-                "serve",
+                *self.command,
                 cwd=ROOT,
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,

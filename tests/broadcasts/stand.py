@@ -29,6 +29,7 @@ class SimulatedTime:
     def __init__(self) -> None:
         self.seconds = 0.0
         self.late: Callable[[], float] = lambda: 0.0  # how late the next pause ends
+        self.stop = math.inf  # it does not go further by itself
 
     def now(self) -> float:
         return self.seconds
@@ -40,19 +41,22 @@ class SimulatedTime:
         return NOON + timedelta(seconds=self.seconds)
 
     async def pause(self, wake: asyncio.Event, seconds: float) -> None:
+        for _ in range(5):  # what was just sent arrives
+            await asyncio.sleep(0)
         while not wake.is_set() and _busy():
             await asyncio.sleep(0)
         if wake.is_set():
             return
-        if math.isinf(seconds):
+        if math.isinf(seconds) or self.seconds + seconds > self.stop:
             await wake.wait()
             return
         self.seconds += seconds + self.late()
-        await asyncio.sleep(0)
 
 
 def _busy() -> bool:
-    return any(task.get_name().startswith("broadcasts:") for task in asyncio.all_tasks())
+    """Whether the database is being asked: that takes no simulated time."""
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    return bool(names & {"broadcasts: look", "broadcasts: read", "broadcasts: write"})
 
 
 class Telegram:
@@ -64,6 +68,8 @@ class Telegram:
         self.calls: list[tuple[float, int]] = []  # when, and to whom
         self.refuses: dict[int, Outcome] = {}  # what becomes of messages to these
         self.script: list[Outcome] = []  # what becomes of the next messages, whomever they are to
+        self.raises: dict[int, Exception] = {}  # once
+        self.contents: list[m.BroadcastContent] = []  # all that differ
         self.lost: set[int] = set()  # whose message arrives while its answer is lost, once
         self.gate: asyncio.Event | None = None  # nothing is answered before it is set
         self.on_call: Callable[[], None] = lambda: None
@@ -71,6 +77,10 @@ class Telegram:
     async def deliver(self, telegram: int, access_hash: int, content: m.BroadcastContent, random_id: int) -> Outcome:
         self.calls.append((self._time.now(), telegram))
         self.on_call()
+        if content not in self.contents:
+            self.contents.append(content)
+        if telegram in self.raises:
+            raise self.raises.pop(telegram)
         if access_hash != telegram * 10:
             return Failed(reason="PEER_ID_INVALID")
         if self.script:
