@@ -67,7 +67,8 @@ class Bot:
         except Unreachable as error:
             await self._mark_unreachable(incoming.sender.peer.telegram, deleted=error.deleted)
         except (Undelivered, TimeoutError) as error:
-            log.warning("a student was not answered", telegram=incoming.sender.peer.telegram, why=str(error))
+            log.warning("a student was not answered", telegram=incoming.sender.peer.telegram, why=repr(error))
+            await self._tell(incoming, turn, None)
         except Exception:
             log.exception("what came from Telegram was not handled", telegram=incoming.sender.peer.telegram)
             await self._tell(incoming, turn, None)
@@ -102,6 +103,8 @@ class Bot:
                         await turn.toast(sentence, alert=True)
                 elif turn is not None:
                     await turn.say(sentence)
+        except Unreachable as error:
+            await self._mark_unreachable(incoming.sender.peer.telegram, deleted=error.deleted)
         except (Undelivered, TimeoutError) as error:
             log.warning("a student was not answered", telegram=incoming.sender.peer.telegram, why=str(error))
 
@@ -179,8 +182,7 @@ class Bot:
             case "name":
                 await start.ask_name(turn)
             case "grade":
-                turn.expect_nothing()
-                await turn.show(start.grade_screen(turn.t, back=True))
+                await start.ask_grade(turn)
             case "language":
                 turn.expect_nothing()
                 await turn.show(account.languages_screen(turn.t))
@@ -223,6 +225,8 @@ class Bot:
                 await account.change(turn, notifications=value == "on")
             case Choose("days", period):
                 await figures.open_statistics(turn, period)
+            case Choose("grade", _) if isinstance(turn.incoming, Wrote):
+                await start.ask_grade(turn)
             case _:
                 await turn.toast(turn.t("This button does not work any more."))
 
@@ -250,6 +254,8 @@ class Bot:
         text = wrote.text.strip()
         if text.startswith("/") and wrote.picture is None:
             await self._command(turn, text)
+            if not text.startswith("/start"):  # where a chat begins
+                await turn.delete_typed()
             return
         expected = turn.expected
         if wrote.other is not None or wrote.picture is not None or not text:
@@ -257,30 +263,36 @@ class Bot:
             return
         match expected["what"]:
             case "answer":
-                await turn.delete_typed()
                 await training.typed(turn, text, expected.get("training", ""), expected.get("question", ""))
             case "report":
                 notice = await reporting.report(turn, text, expected.get("subject", ""), expected.get("question", ""))
-                await turn.delete_typed()
                 turn.expect_nothing()
                 await self._current(turn, notice=notice)
             case "name":
-                await turn.delete_typed()
                 await self._name(turn, text)
+            case "grade":
+                await self._choose(turn, Choose("grade", text if text.isascii() and len(text) <= 2 else ""))
             case "code":
-                await turn.delete_typed()
                 await account.link(turn, text)
             case _:
                 await self._puzzled(turn)
+                return
+        await turn.delete_typed()  # only now: until it is taken, it stays to be seen
 
     async def _puzzled(self, turn: Turn) -> None:
         """A message that nobody waits for: say what can be done, and show where the student is."""
-        if not turn.state.get("met"):
-            await start.start(turn, "")
-            return
-        await self._current(
-            turn, notice=turn.t("I understand buttons, commands, and answers to questions. 🙂"), below=True
-        )
+        notice = turn.t("I understand buttons, commands, and answers to questions. 🙂")
+        match turn.expected["what"]:
+            case "name":
+                await start.ask_name(turn, notice=turn.t(start.NAME_WANTED), below=True)
+            case "report":
+                await reporting.ask_report(turn, turn.expected["subject"], turn.expected["question"], below=True)
+            case "code":
+                await account.open_link(turn, below=True)
+            case _ if not turn.state.get("met"):
+                await start.start(turn, "")
+            case _:
+                await self._current(turn, notice=notice, below=True)
 
     async def _command(self, turn: Turn, text: str) -> None:
         word, _, rest = text[1:].partition(" ")

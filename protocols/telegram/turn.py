@@ -30,13 +30,26 @@ from protocols.messages import (
     Language,
     MeetChat,
     Message,
+    NotFound,
     ShowTraining,
     Training,
+    Unavailable,
 )
 from protocols.telegram.callbacks import token
+from protocols.telegram.markup import cut
 from protocols.telegram.pictures import as_photo
 from protocols.telegram.screens.screen import Screen
-from protocols.telegram.values import Attachment, Gone, Outgoing, Peer, Pressed, Refused, Styled, Undelivered, Wrote
+from protocols.telegram.values import (
+    Attachment,
+    Gone,
+    Outgoing,
+    Peer,
+    Pressed,
+    Refused,
+    Styled,
+    Undelivered,
+    Wrote,
+)
 
 Asked: TypeAlias = Callable[[Message], Awaitable[Message]]
 ReplyT = TypeVar("ReplyT", bound=Message)
@@ -141,18 +154,28 @@ class Turn:
             if self._replaces_pressed:
                 old.append(self.incoming.message)
         shown = self.state.get("picture")
-        if below or not old or (shown is None) != (wanted is None) or not await self._edited(old[0], screen, wanted):
-            sent = await self.send(await self._outgoing(screen))
+        below = below or not old
+        if not below and wanted == shown:  # only its words and buttons change
+            if await self._edited(old[0], Outgoing(screen.styled, screen.keyboard)):
+                await self.keep()
+                return
+            below = True
+        outgoing = await self._outgoing(screen)
+        pictured = None if outgoing.picture is None else wanted
+        if below or (shown is None) != (pictured is None) or not await self._edited(old[0], outgoing):
+            try:
+                sent = await self.send(outgoing)
+            except Refused as error:
+                if pictured is None:
+                    raise
+                log.warning("Telegram does not take a picture", why=str(error))
+                pictured, sent = None, await self.send(_plain(screen))
             self._remember("menu", sent)
             await self.delete(*[message for message in old if message != sent])
-        self._remember("picture", wanted)
+        self._remember("picture", pictured)
         await self.keep()
 
-    async def _edited(self, message: int, screen: Screen, wanted: str | None) -> bool:
-        if self.state.get("picture") == wanted:  # only its words and buttons change
-            outgoing = Outgoing(screen.styled, screen.keyboard)
-        else:
-            outgoing = await self._outgoing(screen)
+    async def _edited(self, message: int, outgoing: Outgoing) -> bool:
         try:
             await self._sender.edit(self.peer, message, outgoing)
         except (Gone, Refused) as error:
@@ -161,14 +184,23 @@ class Turn:
         return True
 
     async def _outgoing(self, screen: Screen) -> Outgoing:
-        files = [await self.ask(picture, File) for picture in screen.pictures]
-        return Outgoing(screen.styled, screen.keyboard, picture=await as_photo(files) if files else None)
+        """The screen with its pictures; as a text where they cannot be had, so that nobody is stuck."""
+        if not screen.pictures:
+            return Outgoing(screen.styled, screen.keyboard)
+        await self.toast("")  # drawing takes a moment
+        try:
+            files = [await self.ask(picture, File) for picture in screen.pictures]
+            return Outgoing(screen.styled, screen.keyboard, picture=await as_photo(files))
+        except (NotFound, Unavailable) as refusal:
+            log.warning("a screen is shown without its picture", why=str(refusal))
+            return _plain(screen)
 
     async def send(self, outgoing: Outgoing) -> int | None:
         """Send a message; its random id belongs to what came, so sending it again sends nothing."""
         self._sent += 1
         digest = sha256(f"{self.identity} {self._sent}".encode()).digest()
-        return await self._sender.send(self.peer, outgoing, int.from_bytes(digest[:8], "big", signed=True))
+        random_id = int.from_bytes(digest[:8], "big", signed=True)
+        return await self._sender.send(self.peer, outgoing, random_id)
 
     async def say(self, text: str) -> None:
         """A word beside the menu."""
@@ -226,6 +258,11 @@ class Turn:
             self.state["handled"] = self.incoming.message
         await self.ask(KeepChat(telegram=self.peer.telegram, state=dict(self.state)), Done)
         self.chat = self.chat.model_copy(update={"state": json.loads(json.dumps(self.state))})
+
+
+def _plain(screen: Screen) -> Outgoing:
+    """A screen as a text."""
+    return Outgoing(cut(screen.otherwise or screen.styled), screen.keyboard)
 
 
 def person_name(given: str) -> str:

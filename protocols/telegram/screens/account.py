@@ -108,9 +108,11 @@ async def link(turn: Turn, given: str, *, below: bool = False) -> None:
     t = turn.t
     try:
         await turn.ask(LinkAccounts(user=turn.user, code=given.replace("\0", "")[:64]), Linked)
-    except (NotFound, Invalid, Conflict):
+    except (NotFound, Invalid, Conflict) as refusal:
         turn.expect("code")
         notice = t("❗️ This code is not known, or it is too old. Please ask for a new one.")
+        if isinstance(refusal, Conflict):
+            notice = t("❗️ These two cannot be joined: one of them is joined with another account already.")
         await turn.show(link_screen(t, notice=notice), below=below)
         return
     await turn.meet_again()

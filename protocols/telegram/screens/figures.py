@@ -45,7 +45,7 @@ def leaderboard_screen(t: Texts, subject: ShownSubject, leaders: Leaderboard, pe
     )
     lines: list[str | Styled] = [
         f"{MEDALS.get(one.place, f'{one.place}.')} {one.name} — "
-        + t("points: {score}, answers: {answered}", score=t.number(one.score, 1), answered=one.answered)
+        + t("points: {score} · answers: {answered}", score=t.number(one.score, 1), answered=one.answered)
         for one in leaders.items
     ]
     title = bold(t("🏆 Leaders: {subject}", subject=subject.title))

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import TypeAlias
 
 from protocols.catalogue import Texts
-from protocols.messages import DrawText, ShowFile, ShownQuestion, Training
+from protocols.messages import ShowFile, ShownQuestion, Training
 from protocols.telegram.callbacks import LETTERS, Go, OfQuestion, QuestionVerb, question_token
-from protocols.telegram.markup import CAPTION_UNITS, MESSAGE_UNITS, bold, join, needs_picture, styled, utf16_len
-from protocols.telegram.screens.screen import Picture, Screen, key, paragraphs, rows
+from protocols.telegram.markup import CAPTION_UNITS, MESSAGE_UNITS, bold, cut, join, needs_picture, styled, utf16_len
+from protocols.telegram.screens.screen import Picture, Screen, drawn, key, paragraphs, rows
 from protocols.telegram.screens.words import choices_of, labels, letter, letters_of, listed, plain
 from protocols.telegram.values import Key, Keyboard, Styled
 
@@ -54,13 +54,12 @@ def question_screen(t: Texts, asking: Asking, now: datetime, notice: str = "") -
     keyboard = question_keyboard(t, asking, shown_names)
 
     whole = paragraphs(notice, head, styled(body), foot)
-    short = paragraphs(notice, head, foot)
+    short = cut(paragraphs(notice, head, foot), CAPTION_UNITS)
     pictured = any(choice.image for choice in (*(question.left or ()), *choices))
     if pictured:
-        return Screen(short, keyboard, _drawn_with_choices(question, left_names, shown_names))
+        return Screen(short, keyboard, _drawn_with_choices(question, left_names, shown_names), whole)
     if needs_picture(body) or utf16_len(whole.text) > (CAPTION_UNITS if question.image else MESSAGE_UNITS):
-        drawn: tuple[Picture, ...] = (DrawText(text=body),)
-        return Screen(short, keyboard, (*_files(question.image), *drawn))
+        return Screen(short, keyboard, (*_files(question.image), *drawn(question.text, *lists)), whole)
     return Screen(whole, keyboard, _files(question.image))
 
 
@@ -70,9 +69,9 @@ def _files(image: str | None) -> tuple[Picture, ...]:
 
 def _drawn_with_choices(question: ShownQuestion, left: list[str], names: list[str]) -> tuple[Picture, ...]:
     """All that there is to see, one below the other."""
-    pictures: list[Picture] = [DrawText(text=question.text), *_files(question.image)]
+    pictures: list[Picture] = [*drawn(question.text), *_files(question.image)]
     for name, choice in (*zip(left, question.left or (), strict=True), *zip(names, choices_of(question), strict=True)):
-        pictures += [DrawText(text=listed([name], [choice])), *_files(choice.image)]
+        pictures += [*drawn(listed([name], [choice])), *_files(choice.image)]
     return tuple(pictures)
 
 
@@ -147,15 +146,21 @@ def _answer_keys(t: Texts, asking: Asking, names: list[str]) -> Keyboard:
     wanted = len(names) if kind == "order" else len(asking.question.left or ())
     taps: Keyboard = ()
     if len(picked) < wanted:
-        # A partner may fit several; a place in an order is taken once.
-        free = [place for place in range(len(names)) if kind == "match" or LETTERS[place] not in picked]
-        taps = rows((key(names[place], asking.meaning("pick", picked + LETTERS[place])) for place in free), width)
+        taps = rows((_tap(asking, place, name) for place, name in enumerate(names)), width)
     else:
         taps = ((key(t("✔️ Done"), asking.meaning("done")),),)
     if picked:
         back = key(t("↩️ Undo"), asking.meaning("pick", picked[:-1]))
         return (*taps, (back, key(t("✖️ From the beginning"), asking.meaning("pick", ""))))
     return taps
+
+
+def _tap(asking: Asking, place: int, name: str) -> Key:
+    """The next one of an order, or the next partner. What has its place in an order stays where it was, marked."""
+    mine = LETTERS[place]
+    if asking.question.kind == "order" and mine in asking.picked:
+        return key(f"{asking.picked.index(mine) + 1} · {name}", asking.meaning("pick"))
+    return key(name, asking.meaning("pick", asking.picked + mine))
 
 
 def _tick(asking: Asking, place: int, name: str) -> Key:

@@ -19,9 +19,9 @@ def report_screen(t: Texts) -> Screen:
     return Screen(words, ((key(t("‹ Back"), Go("continue")),),))
 
 
-async def ask_report(turn: Turn, subject: str, question: str) -> None:
+async def ask_report(turn: Turn, subject: str, question: str, *, below: bool = False) -> None:
     turn.expect("report", subject=subject, question=question)
-    await turn.show(report_screen(turn.t))
+    await turn.show(report_screen(turn.t), below=below)
 
 
 async def report(turn: Turn, text: str, subject: str, question: str) -> str:

@@ -14,15 +14,17 @@ from protocols.telegram.values import Key, Keyboard, Styled
 
 Picture: TypeAlias = ShowFile | DrawText | DrawStatistics
 LONGEST_LABEL = 60
+LONGEST_DRAWN = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """`pictures` stand one below the other in the photo."""
+    """`pictures` stand one below the other in the photo; `otherwise` is the text where they cannot be shown."""
 
     styled: Styled
     keyboard: Keyboard = ()
     pictures: tuple[Picture, ...] = ()
+    otherwise: Styled | None = None
 
 
 def paragraphs(*parts: str | Styled) -> Styled:
@@ -33,6 +35,15 @@ def paragraphs(*parts: str | Styled) -> Styled:
 def key(label: str, meaning: Pressable) -> Key:
     """A button. Phones cut a long label anyway, at about half of LONGEST_LABEL."""
     return Key(label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…", encode(meaning))
+
+
+def drawn(*parts: str) -> tuple[Picture, ...]:
+    """Markdown as a picture; as several where it is too long for one."""
+    full = [part for part in parts if part]
+    together = "\n\n".join(full)
+    return tuple(
+        DrawText(text=part[:LONGEST_DRAWN]) for part in (full if len(together) > LONGEST_DRAWN else [together])
+    )
 
 
 def rows(keys: Iterable[Key], width: int) -> Keyboard:

@@ -80,18 +80,22 @@ async def choose_language(turn: Turn, language: Language) -> None:
     await ask_name(turn)
 
 
-async def ask_name(turn: Turn, *, notice: str = "") -> None:
+async def ask_name(turn: Turn, *, notice: str = "", below: bool = False) -> None:
     turn.expect("name")
     suggested = person_name(turn.incoming.sender.name)
-    await turn.show(name_screen(turn.t, suggested, back=bool(turn.state.get("met")), notice=notice))
+    await turn.show(name_screen(turn.t, suggested, back=bool(turn.state.get("met")), notice=notice), below=below)
+
+
+async def ask_grade(turn: Turn) -> None:
+    turn.expect("grade")
+    await turn.show(grade_screen(turn.t, back=bool(turn.state.get("met"))))
 
 
 async def choose_name(turn: Turn, name: str) -> None:
     """A step of the beginning: the grade is next."""
     await turn.ask(ChangeProfile(user=turn.user, name=name), Profile)
     await turn.meet_again()
-    turn.expect_nothing()
-    await turn.show(grade_screen(turn.t))
+    await ask_grade(turn)
 
 
 async def choose_grade(turn: Turn, grade: int | None) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from protocols.catalogue import Texts
 from protocols.messages import (
-    DrawText,
     Progress,
     Reviewed,
     ShowFile,
@@ -18,7 +17,7 @@ from protocols.messages import (
 )
 from protocols.telegram.callbacks import Go, OfKnown, OfSubject, Review, fits, subject_token
 from protocols.telegram.markup import CAPTION_UNITS, MESSAGE_UNITS, bold, cut, join, needs_picture, styled, utf16_len
-from protocols.telegram.screens.screen import Picture, Screen, key, paragraphs
+from protocols.telegram.screens.screen import Picture, Screen, drawn, key, paragraphs
 from protocols.telegram.screens.words import VERDICT_MARKS, HasChoices, escaped, in_words, key_in_words
 from protocols.telegram.values import Key, Keyboard, Styled
 
@@ -85,17 +84,16 @@ def about_keys(t: Texts, subject: str, question: str, *, starred: bool = False) 
 def _told(*, title: Styled, question: str, image: str | None, told: list[str], foot: str, keyboard: Keyboard) -> Screen:
     """As much as fits: the picture stays where the words fit below it, and the question goes before the explanation."""
     body = "\n\n".join(part for part in told if part)
-    if needs_picture(question) or needs_picture(body):
-        image_first: tuple[Picture, ...] = () if image is None else (ShowFile(file=image),)
-        drawn = DrawText(text="\n\n".join((question, "---", body)))
-        return Screen(paragraphs(title, foot), keyboard, (*image_first, drawn))
     short = paragraphs(title, styled(body), foot)
     whole = paragraphs(title, styled(question), styled(body), foot)
+    if needs_picture(question) or needs_picture(body):
+        image_first: tuple[Picture, ...] = () if image is None else (ShowFile(file=image),)
+        return Screen(paragraphs(title, foot), keyboard, (*image_first, *drawn(question, body)), whole)
     if image is not None:
         picture = (ShowFile(file=image),)
         for text in (whole, short):
             if utf16_len(text.text) <= CAPTION_UNITS:
-                return Screen(text, keyboard, picture)
+                return Screen(text, keyboard, picture, text)
     if utf16_len(whole.text) <= MESSAGE_UNITS:
         return Screen(whole, keyboard)
     return Screen(cut(short), keyboard)

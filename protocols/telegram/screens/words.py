@@ -12,6 +12,7 @@ from protocols.telegram.callbacks import LETTERS
 from protocols.telegram.markup import needs_picture, styled
 
 BREAK: Final = "  \n"  # of a line, in Markdown
+LONGEST_LINE: Final = 60  # of several choices in one line
 LONGEST_LABEL: Final = 30  # of a choice that is told by its button alone
 MOST_ACCEPTED: Final = 4  # of many accepted answers, these are told
 ALPHABETS: Final = {"ru": "АБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЭЮ", "en": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
@@ -103,11 +104,11 @@ def in_words(t: Texts, question: HasChoices, response: Any) -> str:
     said = [_said(options, str(name)) for name in response] if isinstance(response, list | tuple) else []
     if not said:
         return t("nothing")
+    brief = sum(map(len, said)) <= LONGEST_LINE
     if kind == "order":
-        return BREAK.join(("", *(f"{place}\\. {one}" for place, one in enumerate(said, 1))))
-    return (
-        "; ".join(said) if sum(map(len, said)) <= 2 * LONGEST_LABEL else BREAK.join(("", *(f"• {one}" for one in said)))
-    )
+        numbered = (f"{place}\\. {one}" for place, one in enumerate(said, 1))
+        return " → ".join(said) if brief else BREAK.join(("", *numbered))
+    return "; ".join(said) if brief else BREAK.join(("", *(f"• {one}" for one in said)))
 
 
 def key_in_words(t: Texts, question: HasChoices, key: Any) -> str:
