@@ -53,6 +53,7 @@ class Chats:
         self._clock = clock
         self._accounts = accounts
         self._chats: TTLCache[int, _Kept] = TTLCache(CACHED_CHATS, CACHE_SECONDS * MICROSECONDS, timer=clock)
+        self._marks = 0  # grows with them: what was read before a mark is not remembered after it
         # One after the other in each chat: so what is remembered last was also written last.
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
@@ -108,6 +109,7 @@ class Chats:
 
     def forget(self, telegrams: Collection[int]) -> None:
         """They were marked in the database as out of reach: so that the next meeting takes the mark away."""
+        self._marks += 1
         for telegram in telegrams:
             self._chats.pop(telegram, None)
 
@@ -126,6 +128,7 @@ class Chats:
         kept = self._chats.get(message.telegram)
         if kept is not None and kept.access_hash == message.access_hash:  # somebody else has just met them
             return kept
+        marks = self._marks
         row = await sql.meet(
             self._pool,
             message.telegram,
@@ -134,7 +137,9 @@ class Chats:
             language=message.language,
             now=moment(self._clock()),
         )
-        kept = self._chats[message.telegram] = _Kept(message.access_hash, row["user_id"], row["state"])
+        kept = _Kept(message.access_hash, row["user_id"], row["state"])
+        if marks == self._marks:
+            self._chats[message.telegram] = kept
         return kept
 
     def _drop(self, telegram: int, kept: _Kept) -> None:
