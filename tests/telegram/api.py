@@ -6,7 +6,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from io import BytesIO
 from typing import NamedTuple
 
 from pyrogram import raw
@@ -18,6 +17,7 @@ from tests.telegram.files import DC, File, Files
 from tests.telegram.limits import Limits
 from tests.telegram.phone import Answer, Chat, Group, Phone
 from tests.telegram.session import RpcRefused, Session
+from tests.telegram.vectors import objects
 
 TEXT = 4096
 CAPTION = 1024
@@ -198,7 +198,7 @@ class Api:
     # Users
 
     def _get_users(self, request: raw.functions.users.GetUsers) -> bytes:
-        users = [self._user(_object(one)) for one in request.id]
+        users = [self._user(one) for one in objects(request.id)]
         return bytes(Vector([user for user in users if user is not None]))
 
     def _get_full_user(self, request: raw.functions.users.GetFullUser) -> TLObject:
@@ -411,7 +411,7 @@ class Api:
     def _get_messages(self, request: raw.functions.messages.GetMessages) -> TLObject:
         found: list[raw.base.Message] = []
         messages = []
-        for asked in map(_object, request.id):
+        for asked in objects(request.id):
             message_id = getattr(asked, "id", 0)
             message = self._bot.messages.get(message_id)
             if isinstance(asked, raw.types.InputMessageReplyTo) and message is not None:
@@ -548,17 +548,6 @@ class Api:
             del self._bot.queries[query_id]
 
 
-def _object(item: object) -> object:
-    """An item of a vector that ends a request: the generated readers take objects of 4 or 8 bytes for numbers."""
-    if not isinstance(item, int):
-        return item
-    size = 4 if -(1 << 31) <= item < 1 << 31 else 8
-    try:
-        return TLObject.read(BytesIO(item.to_bytes(size, "little", signed=True)))
-    except KeyError:
-        raise RpcRefused(400, "INPUT_CONSTRUCTOR_INVALID") from None
-
-
 def _text(text: str, limit: int, error: str) -> str:
     if len(text) > limit:
         raise RpcRefused(400, error)
@@ -581,6 +570,8 @@ def _check_markup(markup: raw.base.ReplyMarkup | None, *, inline_only: bool) -> 
     if inline_only and not isinstance(markup, raw.types.ReplyInlineMarkup):
         raise RpcRefused(400, "REPLY_MARKUP_INVALID")
     rows = getattr(markup, "rows", [])
+    for row in rows:
+        row.buttons = objects(row.buttons)
     buttons = [button for row in rows for button in row.buttons]
     if len(buttons) > BUTTONS:
         raise RpcRefused(400, "REPLY_MARKUP_TOO_LONG")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +20,8 @@ from tests.telegram.files import DC, Files
 from tests.telegram.limits import Limits
 from tests.telegram.phone import Group, Phone
 from tests.telegram.session import AuthKey, Clock, NoSuchKey, Session
+
+log = logging.getLogger(__name__)
 
 FIRST_USER = 6_000_000_001
 FIRST_GROUP = 4_000_001
@@ -52,6 +56,7 @@ class DataCenter:
         self._keys: dict[bytes, AuthKey] = {}
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
+        self._online = asyncio.Event()
         self._faults: list[Exception] = []
         self._users = 0
         self._groups = 0
@@ -123,6 +128,17 @@ class DataCenter:
         """How many connections are open."""
         return len(self._connections)
 
+    async def online(self, timeout: float = 15.0) -> None:
+        """Until the bot is signed in, connected, and takes updates.
+
+        Raises:
+            AssertionError: not in time.
+        """
+        try:
+            await asyncio.wait_for(self._online.wait(), timeout)
+        except TimeoutError:
+            raise AssertionError(f"the bot has not come in {timeout} s; {self.connections} connections") from None
+
     # Tricks
 
     @property
@@ -149,6 +165,7 @@ class DataCenter:
 
     def drop_connections(self) -> None:
         """Cut all connections; clients may come again at once."""
+        self._online.clear()
         for connection in list(self._connections):
             connection.abort()
 
@@ -180,6 +197,7 @@ class DataCenter:
         try:
             await connection.serve()
         except Exception as error:  # a fault of the data centre itself: the test is told at its end
+            log.exception("The data centre itself failed")
             self._faults.append(error)
         finally:
             del self._connections[connection]
@@ -187,6 +205,8 @@ class DataCenter:
                 for session in key.sessions.values():
                     if session.wire is connection:
                         session.wire = None
+            if not any(self._listening()):
+                self._online.clear()
 
     def _made(self, key: bytes, salt: int) -> None:
         auth = AuthKey(key, salt)
@@ -206,11 +226,16 @@ class DataCenter:
                 auth.sessions.popitem(last=False)
         auth.sessions.move_to_end(session_id)
         session.receive(connection, plain)
+        if session.subscribed:
+            self._online.set()
 
     def _deliver(self, updates: TLObject) -> None:
         serialized = updates.write()
+        for session in self._listening():
+            session.push(serialized)
+
+    def _listening(self) -> Iterator[Session]:
+        """The sessions that updates go to."""
         for key in self._keys.values():
             if key.user_id == self.bot.id:
-                for session in key.sessions.values():
-                    if session.subscribed:
-                        session.push(serialized)
+                yield from (session for session in key.sessions.values() if session.subscribed and session.wire)

@@ -17,25 +17,22 @@ from pyrogram.session import Auth, Session
 
 from tests.telegram.center import DataCenter
 
+Pyrogram = Any
+"""A `pyrogram.Client`, for tests: its types call every field optional, while what a test asserts is what it checks."""
+
 
 def client_of(center: DataCenter, name: str = "bot", token: str | None = None, **options: Any) -> pyrogram.Client:
     """A client that keeps its session in memory and signs in as the bot of `center`; `options` are Pyrogram's."""
     trust(center.public_key_file)
-    address = (center.host, center.port)
-
-    class HereSession(Session):
-        connection = _directed(address)
-
-    class HereAuth(Auth):
-        connection = _directed(address)
+    session, auth = here(center)
 
     class HereClient(pyrogram.Client):
         """Pyrogram's methods, for which the names `Session` and `Auth` mean those of this centre."""
 
-        connect = _with_names(pyrogram.Client.connect, HereSession, HereAuth)
-        load_session = _with_names(pyrogram.Client.load_session, HereSession, HereAuth)
-        save_file = _with_names(pyrogram.Client.save_file, HereSession, HereAuth)
-        get_file = _with_names(pyrogram.Client.get_file, HereSession, HereAuth)
+        connect = _with_names(pyrogram.Client.connect, session, auth)
+        load_session = _with_names(pyrogram.Client.load_session, session, auth)
+        save_file = _with_names(pyrogram.Client.save_file, session, auth)
+        get_file = _with_names(pyrogram.Client.get_file, session, auth)
 
     return HereClient(
         name,
@@ -45,6 +42,19 @@ def client_of(center: DataCenter, name: str = "bot", token: str | None = None, *
         in_memory=True,
         **options,
     )
+
+
+def here(center: DataCenter) -> tuple[type[Session], type[Auth]]:
+    """Pyrogram's session and key exchange, connecting to `center`."""
+    address = (center.host, center.port)
+
+    class HereSession(Session):
+        connection = _directed(address)
+
+    class HereAuth(Auth):
+        connection = _directed(address)
+
+    return HereSession, HereAuth
 
 
 def trust(public_key_file: Path) -> None:

@@ -12,6 +12,7 @@ from hashlib import md5
 from pyrogram import raw
 
 from tests.telegram.session import RpcRefused
+from tests.telegram.vectors import objects
 
 DC = 2
 LARGEST_PART = 512 * 1024
@@ -113,7 +114,7 @@ class Files:
                 return self.photo(self._assemble(media.file))
             case raw.types.InputMediaUploadedDocument():
                 data = self._assemble(media.file)
-                return self.document(data, media.file.name, media.mime_type, media.attributes)
+                return self.document(data, media.file.name, media.mime_type, objects(media.attributes))
             case raw.types.InputMediaPhoto() | raw.types.InputMediaDocument():
                 return self.find(media.id)
         raise RpcRefused(400, "MEDIA_INVALID")

@@ -25,6 +25,8 @@ GZIP_FROM = 1024
 """Results from this size on are sent packed, as Telegram does."""
 UNACKED = 1024
 """So many messages wait for a client's ack; what is older is left to the difference."""
+LARGEST_UNACKED = 64 << 10
+"""What is longer, as a part of a file, is not kept: the client asks again."""
 RESEND_SECONDS = 240
 REMEMBERED_IDS = 2048
 
@@ -144,13 +146,10 @@ class Session:
                 self._message(message_id, seqno, body, depth=0)
         self.flush()
 
-    def push(self, updates: bytes) -> bool:
-        """Send an update; without a connection it is left to the difference."""
-        if self.wire is None:
-            return False
+    def push(self, updates: bytes) -> None:
+        """Send an update over the connection there is."""
         self._put(updates, content=True, answer=False)
         self.flush()
-        return True
 
     def flush(self) -> None:
         """Send what is in the outbox: one message as it is, several in a container."""
@@ -301,7 +300,8 @@ class Session:
         self._outbox.append(message)
         if content:
             self._content_sent += 1
-            self._unacked[message_id] = message
+            if len(message) <= LARGEST_UNACKED:
+                self._unacked[message_id] = message
             if len(self._unacked) > UNACKED:
                 self._unacked.popitem(last=False)
         return message_id
