@@ -333,8 +333,7 @@ class Broadcaster(EventLoopActor):
                 continue
             job.working = True
             self._begin(work, "broadcasts: read")
-        problem = self._problem(now)
-        self._live.problem = problem
+        problem = self._live.problem = self._problem(now) or ("telegram" if self._offline_times else None)
         if problem != self._told and self._jobs:
             self._told = problem
             if problem is None:
@@ -362,7 +361,7 @@ class Broadcaster(EventLoopActor):
 
     def _send(self, now: float) -> float:
         """Send what may go now; returns when more may go."""
-        problem = self._live.problem
+        problem = self._problem(now)
         if problem == "quiet":
             assert self._quiet is not None
             over = self._quiet.over(self._moment())
@@ -371,7 +370,8 @@ class Broadcaster(EventLoopActor):
             return self._offline_until
         if problem in ("bot", "database"):
             return math.inf
-        while self._in_flight < MOST_IN_FLIGHT:
+        # While Telegram does not answer, one message tries whether it does again.
+        while self._in_flight < (1 if self._offline_times else MOST_IN_FLIGHT):
             if len(self._unwritten) + self._in_flight >= MOST_UNWRITTEN:
                 return math.inf
             due = self._pace.next(now)
@@ -380,12 +380,13 @@ class Broadcaster(EventLoopActor):
             job, later = self._choose(now)
             if job is None:
                 return later
-            recipient = job.take()
+            recipient, content = job.take(), job.content
+            assert content is not None  # or the job would have had nobody next
             self._pace.went(now)
             self._lately[recipient.telegram] = now
             job.in_flight += 1
             self._in_flight += 1
-            self._begin(self._deliver(job, recipient), "broadcasts: deliver")
+            self._begin(self._deliver(job, recipient, content), "broadcasts: deliver")
         return math.inf  # whatever arrives wakes the worker
 
     def _choose(self, now: float) -> tuple[Job | None, float]:
@@ -418,9 +419,8 @@ class Broadcaster(EventLoopActor):
 
     # --- What takes time ------------------------------------------------------------------------------------
 
-    async def _deliver(self, job: Job, recipient: _Recipient) -> None:
-        courier, content, broadcast, telegram = self._courier, job.content, job.broadcast, recipient.telegram
-        assert content is not None
+    async def _deliver(self, job: Job, recipient: _Recipient, content: BroadcastContent) -> None:
+        courier, broadcast, telegram = self._courier, job.broadcast, recipient.telegram
         outcome: Outcome = Offline()
         try:
             if courier is not None:
@@ -443,6 +443,7 @@ class Broadcaster(EventLoopActor):
                     metrics.BROADCAST_FLOODS.inc()
                     log.warning("Telegram asks to wait: broadcasts go on more slowly then", seconds=seconds)
                 self._pace.wait(now, seconds)
+                self._offline_times = 0
                 job.again.append(recipient)
                 return
             case Offline():
@@ -500,7 +501,7 @@ class Broadcaster(EventLoopActor):
                 left += row["left"]
                 at_once = sum(not job.paused for job in self._jobs.values())
                 if row["id"] not in self._jobs and at_once < MOST_AT_ONCE:
-                    self._jobs[row["id"]] = Job(row["id"], Meter(self._timer.now()), row["listed"])
+                    self._jobs[row["id"]] = Job(row["id"], Meter(), row["listed"])
                     log.info("a broadcast is taken up", broadcast=row["id"], left=row["left"])
             metrics.BROADCAST_LEFT.set(left)
             self._database_times = 0

@@ -86,23 +86,23 @@ class Pace:
 
 
 class Meter:
-    """How many a second there were over the last RATE_SECONDS, or since the beginning if that is shorter."""
+    """How many a second there were over the last RATE_SECONDS, or since the first one if that is shorter."""
 
-    def __init__(self, now: float) -> None:
-        self._began = now
+    def __init__(self) -> None:
+        self._began = math.inf
         self._seconds: deque[list[int]] = deque(maxlen=RATE_SECONDS + 1)  # second, and how many in it
 
     def note(self, now: float) -> None:
         second = int(now)
+        self._began = min(self._began, now)
         if not self._seconds or self._seconds[-1][0] != second:
             self._seconds.append([second, 0])
         self._seconds[-1][1] += 1
 
     def rate(self, now: float) -> float:
-        # The second that is going on counts in part: so the figure does not jump with each new one.
-        since = max(self._began, int(now) - RATE_SECONDS)
-        count = sum(count for second, count in self._seconds if second >= int(since))
-        return count / max(1.0, now - since)
+        earliest = int(now) - RATE_SECONDS  # with the part of a second that is going on, so it does not jump
+        count = sum(count for second, count in self._seconds if second >= earliest)
+        return count / max(1.0, now - max(self._began, earliest)) if count else 0.0
 
 
 @dataclass(frozen=True, slots=True)

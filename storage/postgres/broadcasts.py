@@ -215,7 +215,8 @@ async def recipients(db: Executor, broadcast: int, after: int, limit: int) -> li
 
 async def mark(pool: Pool, marked: Sequence[Marked], now: datetime) -> None:
     """Write outcomes and count them; who cannot be reached is marked so. What is known already is left as it is."""
-    unreachable = [one for one in marked if one.mark == "blocked"]
+    # Who was marked before may have come back meanwhile.
+    unreachable = [one for one in marked if one.mark == "blocked" and one.reason != "unreachable"]
     async with transaction(pool) as connection:
         fresh = await connection.fetch(
             """WITH fresh AS (

@@ -124,7 +124,7 @@ def test_deliveries_have_different_numbers() -> None:
 
 
 def test_the_measured_rate_is_of_the_last_seconds() -> None:
-    meter = Meter(0.0)
+    meter = Meter()
     for number in range(500):
         meter.note(number / 25)  # for 20 seconds
     assert meter.rate(20.0) == pytest.approx(25, rel=0.05)

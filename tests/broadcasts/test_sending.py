@@ -170,6 +170,35 @@ async def test_while_telegram_does_not_answer_it_tries_again_ever_more_seldom(st
     assert pauses[-1] == pytest.approx(broadcaster.BACKOFF_SECONDS[-1], abs=0.1)
 
 
+async def test_while_telegram_does_not_answer_only_one_message_tries(stand: Stand) -> None:
+    await stand.people(*PEOPLE)
+    stand.telegram.script = [Offline() for _ in range(10)]
+    stand.start(rate=1_000)
+    await stand.begin(broadcast := await stand.create())
+    assert (await stand.finished(broadcast)).sent == 120
+    times = [at for at, _ in stand.telegram.calls]
+    down = [at for at in times if at >= times[0] + 0.4][:5]
+    assert all(later - earlier >= 1 for earlier, later in itertools.pairwise(down))
+    assert all(len(chat) == 1 for chat in stand.telegram.chats.values())
+
+
+async def test_who_came_back_while_it_was_sent_is_not_marked_again(stand: Stand) -> None:
+    await stand.people(1, 2)
+    stand.time.stop = 0.0
+    stand.start()
+    broadcast = await stand.create()
+    await stand.hand("UPDATE broadcasts SET state = 'running', listed = true, started_at = now()")
+    await stand.hand("INSERT INTO deliveries (broadcast_id, telegram_id) VALUES ($1, 1), ($1, 2)", broadcast)
+    await stand.hand("UPDATE chats SET unreachable_since = now(), unreachable_why = 'blocked' WHERE telegram_id = 1")
+    stand.look()
+    await stand.until(broadcast, lambda _: len(stand.telegram.calls) == 1)
+    await stand.hand("UPDATE chats SET unreachable_since = NULL, unreachable_why = NULL WHERE telegram_id = 1")
+    stand.time.stop = 100.0
+    stand.look()
+    assert (await stand.finished(broadcast)).blocked == 1
+    assert await stand.hand("SELECT unreachable_since FROM chats WHERE telegram_id = 1") is None
+
+
 async def test_a_courier_that_fails_is_a_failed_delivery_and_no_more(stand: Stand) -> None:
     await stand.people(1, 2)
     stand.telegram.raises[1] = RuntimeError("a fault")

@@ -22,9 +22,10 @@ CREATE TABLE broadcasts (
 );
 CREATE INDEX broadcasts_open ON broadcasts (state, start_at) WHERE state IN ('scheduled', 'running');
 
--- One row for each message of a broadcast, from its start on.
+-- One row for each message of a broadcast, from its start on. There may be a million at once, so they do not
+-- reference broadcasts, of which none is ever deleted.
 CREATE TABLE deliveries (
-    broadcast_id bigint NOT NULL REFERENCES broadcasts ON DELETE CASCADE,
+    broadcast_id bigint NOT NULL,
     telegram_id  bigint NOT NULL,
     outcome      text CHECK (outcome IN ('sent', 'failed', 'blocked')), -- null: not known yet
     PRIMARY KEY (broadcast_id, telegram_id)
