@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import structlog
 from cachetools import LRUCache
 from pydantic import TypeAdapter, ValidationError
 
 from protocols.catalogue import LANGUAGES, texts
-from protocols.messages import Chat, MarkUnreachable, MeetChat, NotFound, PersonName, Refusal
+from protocols.messages import Chat, MarkUnreachable, MeetChat, NotFound, PersonName, Refusal, Unavailable
 from protocols.telegram.callbacks import (
     Choose,
     Go,
@@ -21,13 +18,10 @@ from protocols.telegram.callbacks import (
     decode,
 )
 from protocols.telegram.screens import account, figures, menu, refusals, reporting, setup, start, subjects, training
-from protocols.telegram.turn import Asked, Sends, Turn, person_name
-from protocols.telegram.values import Blocked, Incoming, Pressed, Undelivered, Unreachable, Wrote
-
-log = structlog.get_logger(__name__)
+from protocols.telegram.turn import Asked, LastVerdict, Sends, Turn, person_name, random_id_of
+from protocols.telegram.values import Blocked, Incoming, Outgoing, Pressed, Styled, Unreachable, Wrote
 
 REMEMBERED_CHATS = 50_000
-HANDLING_SECONDS = 60.0
 LONGEST_WORD = 64  # of a command and of what follows it
 _NAME: TypeAdapter[str] = TypeAdapter(PersonName)
 
@@ -39,7 +33,7 @@ class Bot:
         self._ask = ask
         self._sender = sender
         # Forgotten by a restart; then a second tap on an answered question shows the next one, and no more.
-        self._answered: LRUCache[int, str] = LRUCache(REMEMBERED_CHATS)
+        self._verdicts: LRUCache[int, LastVerdict] = LRUCache(REMEMBERED_CHATS)
 
     async def begin(self) -> None:
         """Register the commands in every language. Raises an `Undelivered`."""
@@ -48,30 +42,46 @@ class Bot:
             await self._sender.set_commands(language, {name: t(text) for name, text in menu.COMMANDS.items()})
 
     async def handle(self, incoming: Incoming) -> None:
-        """Do what somebody wants and show them. The same may come again after a crash: it does nothing twice.
+        """Do what somebody wants and show them. The same may come again, after a crash too: nothing is done twice.
 
-        Never raises: what goes wrong is told to the person in a sentence, and to the log.
+        Raises:
+            Unavailable, Offline, Flooded: it is to be handled again in a moment.
+            Undelivered: Telegram does not take what should be shown.
         """
         if isinstance(incoming, Blocked):
             if incoming.stopped:
                 await self._mark_unreachable(incoming.telegram, deleted=False)
             return
-        turn: Turn | None = None
+        turn = Turn(self._ask, self._sender, await self._meet(incoming), incoming, self._verdicts)
         try:
-            async with asyncio.timeout(HANDLING_SECONDS):
-                turn = Turn(self._ask, self._sender, await self._meet(incoming), incoming, self._answered)
+            try:
                 await self._take(turn, incoming)
-                await turn.toast("")
-        except Refusal as refusal:
-            await self._tell(incoming, turn, refusal)
+            except Refusal as refusal:
+                await self._sorry(turn, refusal)
+            await turn.toast("")
         except Unreachable as error:
             await self._mark_unreachable(incoming.sender.peer.telegram, deleted=error.deleted)
-        except (Undelivered, TimeoutError) as error:
-            log.warning("a student was not answered", telegram=incoming.sender.peer.telegram, why=repr(error))
-            await self._tell(incoming, turn, None)
-        except Exception:
-            log.exception("what came from Telegram was not handled", telegram=incoming.sender.peer.telegram)
-            await self._tell(incoming, turn, None)
+
+    async def apologise(self, incoming: Incoming) -> None:
+        """Say that something went wrong. Raises an `Undelivered`."""
+        if isinstance(incoming, Blocked):
+            return
+        sentence = refusals.later(texts(incoming.sender.language))
+        if isinstance(incoming, Pressed):
+            await self._sender.answer(incoming.query, sentence, True)
+        else:
+            random_id = random_id_of(f"apology {incoming.sender.peer.telegram} {incoming.message}")
+            await self._sender.send(incoming.sender.peer, Outgoing(Styled(sentence)), random_id)
+
+    async def _sorry(self, turn: Turn, refusal: Refusal) -> None:
+        """Say that something was not done, and why. The screen stays as it is, so it can be tried again."""
+        sentence = refusals.sorry(turn.t, refusal)
+        if isinstance(turn.incoming, Pressed):
+            await turn.toast(sentence, alert=True)
+        elif isinstance(refusal, Unavailable):
+            raise refusal  # what was typed is not typed again: it is handled when the service can
+        else:
+            await turn.say(sentence)
 
     async def _meet(self, incoming: Wrote | Pressed) -> Chat:
         sender = incoming.sender
@@ -86,33 +96,8 @@ class Bot:
         assert isinstance(chat, Chat)
         return chat
 
-    async def _tell(self, incoming: Wrote | Pressed, turn: Turn | None, refusal: Refusal | None) -> None:
-        """Say that something was not done. The screen stays as it is, so it can be tried again."""
-        if turn is None:
-            log.warning("a chat was not found", telegram=incoming.sender.peer.telegram, why=str(refusal))
-            t = texts(incoming.sender.language)
-        else:
-            t = turn.t
-        sentence = refusals.later(t) if refusal is None else refusals.sorry(t, refusal)
-        try:
-            async with asyncio.timeout(HANDLING_SECONDS):
-                if isinstance(incoming, Pressed):
-                    if turn is None:
-                        await self._sender.answer(incoming.query, sentence, True)
-                    else:
-                        await turn.toast(sentence, alert=True)
-                elif turn is not None:
-                    await turn.say(sentence)
-        except Unreachable as error:
-            await self._mark_unreachable(incoming.sender.peer.telegram, deleted=error.deleted)
-        except (Undelivered, TimeoutError) as error:
-            log.warning("a student was not answered", telegram=incoming.sender.peer.telegram, why=str(error))
-
     async def _mark_unreachable(self, telegram: int, *, deleted: bool) -> None:
-        try:
-            await self._ask(MarkUnreachable(telegram=telegram, deleted=deleted))
-        except Refusal as refusal:  # the next message that cannot be delivered says it again
-            log.warning("a chat was not marked as unreachable", telegram=telegram, why=str(refusal))
+        await self._ask(MarkUnreachable(telegram=telegram, deleted=deleted))
 
     # --- What is meant -------------------------------------------------------------------------------------
 
@@ -263,7 +248,7 @@ class Bot:
             return
         match expected["what"]:
             case "answer":
-                await training.typed(turn, text, expected.get("training", ""), expected.get("question", ""))
+                await training.typed(turn, text, expected)
             case "report":
                 notice = await reporting.report(turn, text, expected.get("subject", ""), expected.get("question", ""))
                 turn.expect_nothing()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, Protocol, TypeAlias, TypeVar
@@ -32,6 +33,7 @@ from protocols.messages import (
     Message,
     NotFound,
     ShowTraining,
+    ShowTrainingById,
     Training,
     Unavailable,
 )
@@ -70,13 +72,26 @@ class Sends(Protocol):
     async def set_commands(self, language: Language, commands: Mapping[str, str]) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class LastVerdict:
+    """`question` is its token; `screen` is None as soon as the student was shown it."""
+
+    question: str
+    screen: Screen | None
+
+
 class Turn:
     """`state` may be changed; `keep` writes it down if it was."""
 
     def __init__(
-        self, ask: Asked, sender: Sends, chat: Chat, incoming: Wrote | Pressed, answered: MutableMapping[int, str]
+        self,
+        ask: Asked,
+        sender: Sends,
+        chat: Chat,
+        incoming: Wrote | Pressed,
+        verdicts: MutableMapping[int, LastVerdict],
     ) -> None:
-        """`answered`: in each chat, the token of the question whose verdict is on the screen."""
+        """`verdicts`: the last one of each chat."""
         self._ask = ask
         self._sender = sender
         self.chat = chat
@@ -89,7 +104,7 @@ class Turn:
         self._sent = 0
         self._replaces_pressed = True
         self._toasted = False
-        self._answered = answered
+        self._verdicts = verdicts
 
     @property
     def identity(self) -> str:
@@ -107,6 +122,13 @@ class Turn:
     async def open_training(self) -> Training:
         """Raises NotFound when none is open."""
         return await self.ask(ShowTraining(user=self.user, platform="telegram"), Training)
+
+    async def training(self, training: str) -> Training:
+        """One of the student's trainings, open or past. Raises NotFound, also for somebody else's."""
+        try:  # the session knows its last one without a way to the database
+            return await self.ask(ShowTraining(user=self.user, training=training, platform="telegram"), Training)
+        except NotFound:
+            return await self.ask(ShowTrainingById(user=self.user, training=training), Training)
 
     async def meet_again(self) -> None:
         """Take note of what has changed of the account: its language, its name, or whose the chat is."""
@@ -135,6 +157,11 @@ class Turn:
                 await self._sender.answer(self.incoming.query, text, alert)
             except Undelivered as error:  # too late, as after a night: what is shown says it too
                 log.debug("a press was not answered", query=self.incoming.query, why=str(error))
+
+    async def remark(self, text: str) -> str:
+        """Say it over the chat, if a button was pressed; else it is handed back, for the screen."""
+        await self.toast(text)
+        return text if isinstance(self.incoming, Wrote) else ""
 
     def leave_pressed(self) -> None:
         """The message with the button is not a screen: it stays."""
@@ -198,9 +225,7 @@ class Turn:
     async def send(self, outgoing: Outgoing) -> int | None:
         """Send a message; its random id belongs to what came, so sending it again sends nothing."""
         self._sent += 1
-        digest = sha256(f"{self.identity} {self._sent}".encode()).digest()
-        random_id = int.from_bytes(digest[:8], "big", signed=True)
-        return await self._sender.send(self.peer, outgoing, random_id)
+        return await self._sender.send(self.peer, outgoing, random_id_of(f"{self.identity} {self._sent}"))
 
     async def say(self, text: str) -> None:
         """A word beside the menu."""
@@ -222,11 +247,17 @@ class Turn:
     async def fetch(self, attachment: Attachment) -> bytes:
         return await self._sender.fetch(attachment)
 
-    def remember_answered(self, question: str) -> None:
-        self._answered[self.peer.telegram] = question
+    async def show_verdict(self, question: str, screen: Screen) -> None:
+        """Show what became of the answer to the question of this token; see `last_verdict`."""
+        self._verdicts[self.peer.telegram] = LastVerdict(question, screen)
+        self.expect_nothing()
+        await self.show(screen)
+        self._verdicts[self.peer.telegram] = LastVerdict(question, None)
 
-    def just_answered(self, question: str) -> bool:
-        return self._answered.get(self.peer.telegram) == question
+    def last_verdict(self, question: str) -> LastVerdict | None:
+        """The verdict on the question of this token, if it was the last one here."""
+        last = self._verdicts.get(self.peer.telegram)
+        return last if last is not None and last.question == question else None
 
     # --- What is remembered ---------------------------------------------------------------------------------
 
@@ -263,6 +294,11 @@ class Turn:
 def _plain(screen: Screen) -> Outgoing:
     """A screen as a text."""
     return Outgoing(cut(screen.otherwise or screen.styled), screen.keyboard)
+
+
+def random_id_of(identity: str) -> int:
+    """The same for the same message: Telegram takes a random id once."""
+    return int.from_bytes(sha256(identity.encode()).digest()[:8], "big", signed=True)
 
 
 def person_name(given: str) -> str:

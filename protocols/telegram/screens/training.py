@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +13,11 @@ from protocols.messages import (
     FinishTraining,
     GiveAnswer,
     Invalid,
+    Kind,
     ListTrainings,
     NotFound,
     SetFavoriteById,
     ShownQuestion,
-    ShowTrainingById,
     Skipped,
     SkipQuestion,
     Training,
@@ -55,11 +56,11 @@ async def show_question(
     below: bool = False,
 ) -> None:
     if training.question is None:
-        await show_summary(turn, training.id, notice=notice, below=below)
+        await show_summary(turn, await turn.training(training.id), notice=notice, below=below)
         return
     asking = await asked(turn, training, training.question, picked, starred)
     if training.question.kind in TYPED:
-        turn.expect("answer", training=training.id, question=training.question.id)
+        turn.expect("answer", training=training.id, question=training.question.id, kind=training.question.kind)
     else:
         turn.expect_nothing()
     await turn.show(question_screen(turn.t, asking, turn.now, notice), below=below)
@@ -77,7 +78,8 @@ async def after_the_end(turn: Turn, *, notice: str = "", below: bool = False) ->
     latest = await turn.ask(ListTrainings(user=turn.user, limit=1), Trainings)
     if latest.items and ended_by_time(latest.items[0]) and latest.items[0].id != turn.state.get("told"):
         turn.state["told"] = latest.items[0].id
-        await show_summary(turn, latest.items[0].id, notice=turn.t("⏳ The time is over."), below=below)
+        ended = await turn.training(latest.items[0].id)
+        await show_summary(turn, ended, notice=turn.t("⏳ The time is over."), below=below)
         return
     await open_menu(turn, notice=notice or turn.t("No training is open."), below=below)
 
@@ -92,8 +94,12 @@ def ended_by_time(training: Training) -> bool:
 
 async def press(turn: Turn, meant: OfQuestion) -> None:
     """A button below a question. Its token must be that of the question that is asked now."""
-    if turn.just_answered(meant.token):  # a finger that tapped twice: the verdict stays
-        await turn.toast(turn.t("This question is answered already."))
+    last = turn.last_verdict(meant.token)
+    if last is not None:
+        if last.screen is None:  # a finger that tapped twice: the verdict stays
+            await turn.toast(turn.t("This question is answered already."))
+        else:  # the answer was taken, but Telegram was not there to show what became of it
+            await turn.show_verdict(meant.token, last.screen)
         return
     try:
         training = await turn.open_training()
@@ -132,7 +138,7 @@ async def press(turn: Turn, meant: OfQuestion) -> None:
             await turn.show(finish_screen(turn.t, asking))
         case "finish-now":
             ended = await turn.ask(FinishTraining(user=turn.user, training=training.id, platform="telegram"), Training)
-            await show_summary(turn, ended.id)
+            await show_summary(turn, ended)
 
 
 async def set_favorite(turn: Turn, subject: str, question: str, favorite: bool) -> None:
@@ -158,52 +164,46 @@ async def answer(turn: Turn, training: Training, question: ShownQuestion, respon
             Verdict,
         )
     except (Invalid, ValidationError):
-        await show_question(
-            turn,
-            training,
-            notice=turn.t("❗️ A number is expected here, for example {example}.", example=turn.t.number(0.5)),
-        )
+        wanted = turn.t("❗️ A number is expected here, for example {example}.", example=turn.t.number(0.5))
+        await show_question(turn, training, notice=await turn.remark(wanted))
         return
     except Conflict:  # answered in another client just now, or the time is over
-        await turn.toast(turn.t("This question is answered already."))
-        await go_on(turn)
+        await go_on(turn, notice=await turn.remark(turn.t("This question is answered already.")))
         return
     if verdict.verdict is None:
         await turn.toast(turn.t("Taken."))
         await show_question(turn, training.model_copy(update={"question": verdict.next, "progress": verdict.progress}))
         return
-    turn.remember_answered(question_token(training.id, question.id, training.progress.skipped))
-    turn.expect_nothing()
-    await turn.show(verdict_screen(turn.t, training.subject, training.id, question, response, verdict))
+    screen = verdict_screen(turn.t, training.subject, training.id, question, response, verdict)
+    await turn.show_verdict(question_token(training.id, question.id, training.progress.skipped), screen)
 
 
 # --- Typing ---------------------------------------------------------------------------------------------------
 
 
-async def typed(turn: Turn, text: str, training_id: str, question_id: str) -> None:
-    """A message that was expected to be the answer to this question."""
-    try:
-        training = await turn.open_training()
-    except NotFound:
-        await after_the_end(turn)
-        return
+async def typed(turn: Turn, text: str, expected: Mapping[str, str]) -> None:
+    """A message that was expected to be the answer to a question: to that one, whatever is asked meanwhile."""
+    training = await turn.training(expected.get("training", ""))
     question = training.question
-    assert question is not None, "an open training is at a question"
-    if (training.id, question.id) != (training_id, question_id) or question.kind not in TYPED:
-        await show_question(
-            turn, training, notice=turn.t("That was an earlier question; this is the one that is asked now.")
+    if question is None or question.id != expected.get("question"):
+        # It may have been answered by this very message, before a crash: then the verdict is the same, and is
+        # shown without the words of the question, which only the session knew.
+        kind: Kind = "number" if expected.get("kind") == "number" else "text"
+        question = ShownQuestion(
+            id=expected.get("question", ""), subject=training.subject, topic="", kind=kind, difficulty=1, text=""
         )
-        return
     await answer(turn, training, question, text.replace("\0", ""))
 
 
 # --- Afterwards -----------------------------------------------------------------------------------------------
 
 
-async def show_summary(turn: Turn, training_id: str, *, notice: str = "", below: bool = False) -> None:
-    training = await turn.ask(ShowTrainingById(user=turn.user, training=training_id), Training)
+async def show_summary(turn: Turn, training: Training, *, notice: str = "", below: bool = False) -> None:
     if training.summary is None:
-        await show_question(turn, await turn.open_training(), below=below)
+        if training.question is None:
+            await open_menu(turn, notice=notice, below=below)
+        else:  # an old button of a training that goes on
+            await show_question(turn, training, notice=notice, below=below)
         return
     title = title_of(await subjects_of(turn), training.subject)
     turn.expect_nothing()
@@ -212,10 +212,10 @@ async def show_summary(turn: Turn, training_id: str, *, notice: str = "", below:
 
 async def review(turn: Turn, meant: Review) -> None:
     """A page of a training's review; of the student's own, whatever the button says."""
+    training = await turn.training(meant.training)
     if meant.page == 0:
-        await show_summary(turn, meant.training)
+        await show_summary(turn, training)
         return
-    training = await turn.ask(ShowTrainingById(user=turn.user, training=meant.training), Training)
     if training.summary is None or meant.page > len(training.summary.questions):
         await go_on(turn)
         return
