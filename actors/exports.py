@@ -122,7 +122,7 @@ async def expected(kind: KindOfExport, pool: Pool, database: Database) -> int:
     """About how many rows there will be."""
     match kind:
         case "users":
-            return await from_postgres.count(pool, "users")
+            return await from_postgres.count(pool, "users WHERE joined_into IS NULL")
         case "results":
             return await from_postgres.count(pool, "trainings")
         case "questions":

@@ -55,6 +55,6 @@ async def _rows(pool: Pool, sql: str) -> AsyncGenerator[Record, None]:
 
 
 async def count(pool: Pool, table: str) -> int:
-    """How many rows there are; `table` is a name of ours."""
+    """How many rows there are; `table` is a name of ours, with the condition of the rows if not all are meant."""
     found: int = await pool.fetchval(f"SELECT count(*) FROM {table}", timeout=FETCH_SECONDS)  # noqa: S608
     return found
