@@ -307,6 +307,8 @@ class Api:
         if not text.strip():
             raise RpcRefused(400, "MESSAGE_EMPTY")
         message = self._send(chat, request, text, None)
+        if isinstance(chat, Group):
+            return self._sent(message, request.random_id)
         return raw.types.UpdateShortSentMessage(
             out=True,
             id=message.id,
@@ -320,8 +322,11 @@ class Api:
         chat = self._peer(request.peer)
         text = _text(request.message, CAPTION, "MEDIA_CAPTION_TOO_LONG")
         message = self._send(chat, request, text, request.media)
+        return self._sent(message, request.random_id)
+
+    def _sent(self, message: Message, random_id: int) -> TLObject:
         updates: list[raw.base.Update] = [
-            raw.types.UpdateMessageID(id=message.id, random_id=request.random_id),
+            raw.types.UpdateMessageID(id=message.id, random_id=random_id),
             raw.types.UpdateNewMessage(message=message.as_raw(), pts=self._bot.pts, pts_count=1),
         ]
         return self._bot.updates(updates, [message])

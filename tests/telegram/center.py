@@ -58,6 +58,7 @@ class DataCenter:
         self._server: asyncio.Server | None = None
         self._online = asyncio.Event()
         self._faults: list[Exception] = []
+        self._lost = ""
         self._users = 0
         self._groups = 0
 
@@ -154,6 +155,10 @@ class DataCenter:
         """Answer the next call (of `method`, as "messages.sendMessage") with FLOOD_WAIT_`seconds`."""
         self._api.flood[method] = seconds
 
+    def lose_next_answer(self, method: str) -> None:
+        """Do what the next call of `method` asks, but cut all connections before its answer is sent."""
+        self._lost = method
+
     def rotate_salts(self) -> None:
         """Every client's salt is wrong from now on."""
         for key in self._keys.values():
@@ -220,7 +225,7 @@ class DataCenter:
         session_id = plain[8:16]
         session = auth.sessions.get(session_id)
         if session is None:
-            session = Session(auth, session_id, self._clock, self._api.answer)
+            session = Session(auth, session_id, self._clock, self._answer)
             auth.sessions[session_id] = session
             while len(auth.sessions) > SESSIONS:
                 auth.sessions.popitem(last=False)
@@ -228,6 +233,13 @@ class DataCenter:
         session.receive(connection, plain)
         if session.subscribed:
             self._online.set()
+
+    def _answer(self, session: Session, request: TLObject) -> bytes:
+        answer = self._api.answer(session, request)
+        if self._lost and self.log[-1].method == self._lost:
+            self._lost = ""
+            self.drop_connections()
+        return answer
 
     def _deliver(self, updates: TLObject) -> None:
         serialized = updates.write()

@@ -203,3 +203,40 @@ async def test_an_update_that_was_lost_with_its_connection_comes_again(center: D
     center.drop_connections()
     await center.online()
     assert await asyncio.wait_for(seen.get(), 10) == "on its way"
+
+
+async def test_an_answer_that_was_lost_with_its_connection_comes_again(center: DataCenter, bot: Pyrogram) -> None:
+    anna = center.user("Anna", started=True)
+    center.lose_next_answer("messages.sendMessage")
+    sent = await bot.send_message(anna.id, "once")
+    assert [shown.id for shown in anna.chat] == [sent.id]
+    assert center.counts == {"sent": 1}
+
+
+async def test_a_message_whose_answer_was_lost_is_a_duplicate_for_the_next_session(
+    center: DataCenter, bare: BareClient
+) -> None:
+    anna = center.user("Anna", started=True)
+    sign_in = raw.functions.auth.ImportBotAuthorization(
+        flags=0, api_id=center.api_id, api_hash=center.api_hash, bot_auth_token=center.bot_token
+    )
+    await bare.answer(bare.message(sign_in))
+    peer = raw.types.InputPeerUser(user_id=anna.id, access_hash=0)
+    send = raw.functions.messages.SendMessage(peer=peer, message="once", random_id=7)
+    center.lose_next_answer("messages.sendMessage")
+    await bare.send(bare.message(send))
+    assert await bare.packet() is None
+    async with BareClient(center, bare.key, b"session2") as other:
+        await other.begin()
+        error = await other.answer(other.message(send))
+    assert isinstance(error, raw.types.RpcError)
+    assert error.error_message == "RANDOM_ID_DUPLICATE"
+    assert len(anna.chat) == 1
+
+
+async def test_a_flood_of_requests_in_one_packet_is_answered_whole(bare: BareClient) -> None:
+    messages = [bare.message(raw.functions.help.GetConfig()) for _ in range(300)]
+    await bare.send(*messages)
+    wanted = {message.msg_id for message in messages}
+    while wanted:
+        wanted -= {getattr(message.body, "req_msg_id", 0) for message in await bare.more()}
