@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 async def pool(server: str) -> AsyncIterator[Pool]:
     connection = await asyncpg.connect(server)
-    await connection.execute("TRUNCATE users, broadcasts, trainings RESTART IDENTITY CASCADE")
+    await connection.execute("TRUNCATE users, broadcasts, deliveries, trainings RESTART IDENTITY CASCADE")
     await connection.close()
     pool = await open_pool(server)
     yield pool
