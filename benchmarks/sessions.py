@@ -4,7 +4,8 @@
 
 The real service in one process with its embedded engines. Students with an open training of ten questions are put
 into the journal; their sessions are brought to life from there, and stay alive. Then answers are given by students
-among the first thousand and among all, by turns. At last trainings are started on a small and on a large bank.
+among a thousand and among all, by turns: asked of the actors, with nothing around them, and sent over HTTP by a load
+generator, as users would. At last trainings are started on a small and on a large bank.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import hashlib
 import random
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
@@ -35,6 +39,9 @@ from rich.progress import Progress
 import logs
 from actors.supervisor import Supervisor
 from benchmarks import bank
+from benchmarks.answers import token
+from benchmarks.load import Request
+from benchmarks.load import load as load_over_http
 from protocols.messages import GiveAnswer, ShowTraining, StartTraining
 from service import running
 from settings import Log, load
@@ -47,6 +54,9 @@ FEW = 1_000
 RELAYS = ("read models", "counters", "activity")
 AT_A_TIME = 64
 ROUNDS = 9
+WIRE_ROUNDS = 5
+WIRE_STUDENTS = 50_000  # of the many: enough that neither caches nor page tables hold their sessions
+WIRE_REQUESTS = 9_500  # for a second each
 ANSWERS = 4_000  # of each side in each round
 STARTS = 400
 STORED_AT_ONCE = 10_000
@@ -124,9 +134,9 @@ async def until_carried_onward(head: int, progress: Progress) -> None:
 class Students:
     """Gives out answers of students, each question once."""
 
-    def __init__(self, first: int, last: int, kinds: Sequence[str]) -> None:
-        self._users = list(range(first, last + 1))
-        random.Random(last).shuffle(self._users)
+    def __init__(self, users: Iterable[int], kinds: Sequence[str]) -> None:
+        self.users = list(users)
+        random.Random(len(self.users)).shuffle(self.users)
         self._kinds = kinds
         self._place = 0
         self._at = 0
@@ -134,15 +144,76 @@ class Students:
     def answers(self, count: int) -> list[GiveAnswer]:
         given = []
         for _ in range(count):
-            if self._at == len(self._users):
+            if self._at == len(self.users):
                 self._at, self._place = 0, self._place + 1
-            user = self._users[self._at]
+            user = self.users[self._at]
             self._at += 1
             n = (user * 7 + self._place * 11) % SMALL
             given.append(
                 GiveAnswer(user=user, training=f"{user}-1", question=f"q-{n}", response=bank.RIGHT[self._kinds[n]])
             )
         return given
+
+
+async def add_accounts(connection: asyncpg.Connection[asyncpg.Record], users: Sequence[int]) -> None:
+    """Accounts with tokens for students whose trainings are in the journal."""
+    await connection.execute(
+        "INSERT INTO users (id, login, name) OVERRIDING SYSTEM VALUE"
+        " SELECT n, 'student-' || n, 'Student ' || n FROM unnest($1::bigint[]) AS n",
+        users,
+    )
+    await connection.copy_records_to_table(
+        "tokens",
+        records=[
+            (hashlib.sha256(token(user).encode()).digest(), user, datetime.now(UTC) + timedelta(days=1))
+            for user in users
+        ],
+        columns=("hash", "user_id", "expires_at"),
+    )
+
+
+def over_http(answer: GiveAnswer) -> Request:
+    return Request(
+        f"/api/v1/trainings/{answer.training}/answers",
+        token(answer.user),
+        orjson.dumps({"question": answer.question, "response": answer.response}),
+    )
+
+
+async def measure_wire(
+    url: str, connection: asyncpg.Connection[asyncpg.Record], sessions: int, kinds: Sequence[str], progress: Progress
+) -> tuple[list[float], list[float]]:
+    """Answers a second over HTTP among FEW and among all, by turns."""
+    few = [Students(range(1 + FEW * number, FEW * (number + 1) + 1), kinds) for number in range(1, WIRE_ROUNDS + 1)]
+    picked = random.Random(2).sample(range(FEW * (WIRE_ROUNDS + 1) + 1, sessions + 1), WIRE_STUDENTS)
+    many = Students(picked, kinds)
+    await add_accounts(connection, [*range(FEW + 1, FEW * (WIRE_ROUNDS + 1) + 1), *picked])
+    host, port = urlsplit(url).hostname or "", urlsplit(url).port or 0
+
+    async def run(requests: Sequence[Request], seconds: int) -> float:
+        folder = Path(tempfile.mkdtemp(prefix="apo-requests-"))
+        try:
+            one = await load_over_http(host, port, requests, folder, connections=AT_A_TIME, seconds=seconds)
+        finally:
+            shutil.rmtree(folder)
+        if seconds == 1 and (one.failed or one.requests >= len(requests)):
+            raise RuntimeError(f"{one.failed} of {one.requests} answers failed, or there were too few")
+        return one.per_second
+
+    def refused(user: int) -> Request:
+        return Request(f"/api/v1/trainings/{user}-1/skip", token(user), b'{"question": "unknown"}')
+
+    # Who they are is asked of the database once a minute, of few as of many: that is not what is compared here.
+    task = progress.add_task("answers over HTTP", total=WIRE_ROUNDS + 1)
+    await run([refused(user) for user in picked], 25)
+    progress.advance(task)
+    among_few, among_all = [], []
+    for students in few:
+        await run([refused(user) for user in students.users], 1 + 1)
+        among_few.append(await run([over_http(answer) for answer in students.answers(WIRE_REQUESTS)], 1))
+        among_all.append(await run([over_http(answer) for answer in many.answers(WIRE_REQUESTS)], 1))
+        progress.advance(task)
+    return among_few, among_all
 
 
 async def measure_start(supervisor: ActorRef[Supervisor], subject: str, user: int) -> float:
@@ -209,7 +280,8 @@ async def measure(folder: Path, sessions: int, large: int, progress: Progress) -
         head = await connection.fetchval("SELECT max(position) FROM journal")
         await until_carried_onward(head, progress)
         kinds = [question.kind for question in bank.questions(SMALL)]
-        few, all_of_them = Students(1, FEW, kinds), Students(FEW + 1, sessions, kinds)
+        few = Students(range(1, FEW + 1), kinds)
+        all_of_them = Students(range(FEW * (WIRE_ROUNDS + 1) + 1, sessions + 1), kinds)
         among_few, among_all = [], []
         task = progress.add_task("answers", total=ROUNDS)
         for _ in range(ROUNDS):
@@ -220,6 +292,15 @@ async def measure(folder: Path, sessions: int, large: int, progress: Progress) -
         out.print(
             f"durable answers a second, asked of the actors: among {FEW:,} {statistics.median(among_few):,.0f},"
             f" among {sessions:,} {statistics.median(among_all):,.0f}; ratio {statistics.median(ratios):.2f}"
+            " (wanted: at least 0.9)"
+        )
+
+        wire_few, wire_all = await measure_wire(service.address, connection, sessions, kinds, progress)
+        ratios = [many / few for many, few in zip(wire_all, wire_few, strict=True)]
+        out.print(
+            f"durable answers a second over HTTP, {AT_A_TIME} connections: among {FEW:,}"
+            f" {statistics.median(wire_few):,.0f},"
+            f" among {sessions:,} {statistics.median(wire_all):,.0f}; ratio {statistics.median(ratios):.2f}"
             " (wanted: at least 0.9)"
         )
 

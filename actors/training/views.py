@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from actors.training.grading import grade, verdict_of
-from actors.training.rules import Bank, Context, located, own_training
+from actors.training.rules import Bank, Context, own_training
 from actors.training.state import UNTOUCHED, Answer, SessionState, TrainingState, training_id
 from protocols.messages import (
     AcceptedNumber,
@@ -92,8 +92,9 @@ def training_view(user: int, training: TrainingState, bank: Bank) -> Training:
 
 def verdict(state: SessionState, command: GiveAnswer, bank: Bank) -> Verdict:
     """What became of an answer that is in the state; in an exam only that it was taken."""
-    training = own_training(state, command.training)
-    number, _ = located(training, command.question, bank)
+    training = state.training
+    assert training is not None
+    number = bank.find(command.question, training.subject)
     following, so_far = shown_now(training, bank), progress(training)
     if training.mode == "exam":
         return Verdict.trusted(

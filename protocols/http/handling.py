@@ -110,7 +110,7 @@ def make(
         if body is not None:
             content = request.content
             if content.is_eof():
-                body(content.read_nowait(), values)
+                body(reading.arrived(content), values)
             elif route.body_limit == reading.JSON_LIMIT:
                 body(await reading.slow_body(content), values)
             else:

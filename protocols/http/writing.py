@@ -8,7 +8,7 @@ import orjson
 
 from protocols.messages import Message, ShownQuestion
 
-MOST_KEPT: Final = 5_000
+MOST_KEPT: Final = 20_000  # about a kilobyte each
 
 # Students who are shown a question with its choices in the same order share one `ShownQuestion`: its JSON is kept.
 _kept: dict[int, tuple[ShownQuestion, orjson.Fragment]] = {}
