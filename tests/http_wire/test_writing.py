@@ -1,4 +1,4 @@
-"""Replies are written by a faster way than pydantic's, and messages made without validating: both must agree with it."""
+"""Replies are written, and messages made, by faster ways than pydantic's: both must agree with it."""
 
 import pytest
 from prometheus_client import CollectorRegistry
