@@ -6,6 +6,7 @@ also when the service was killed.
 
 import asyncio
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -13,13 +14,15 @@ from typing import Literal
 
 import orjson
 import structlog
+from cachetools import LRUCache
 
-from protocols.messages import Language, Unavailable
+from protocols.messages import DrawText, File, Language, Unavailable
 
 WAITING = 32
 DRAW_SECONDS = 30.0  # the first one loads the libraries
 STOP_SECONDS = 5.0
 LARGEST_BYTES = 4 * 1024 * 1024
+KEPT_BYTES = 32 * 1024 * 1024  # of pictures of texts
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +38,26 @@ class Drawing:
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._waiting = 0
+        self._texts: LRUCache[str, File] = LRUCache(KEPT_BYTES, getsizeof=lambda file: len(file.content))
 
-    async def draw(
+    async def text(self, message: DrawText) -> File:
+        """The picture of a text with formulas. Raises Unavailable."""
+
+        def kept() -> File | None:
+            return self._texts.get(message.text)
+
+        if (file := kept()) is None:
+            request = orjson.dumps({"kind": "text", "text": message.text})
+            try:
+                drawn = await self._in_turn(request, kept)  # another may have asked for the same, and been first
+            except DrawingFailed as error:
+                log.exception("a text cannot be drawn", text=message.text)
+                raise Unavailable("This picture cannot be drawn", retry_after=60) from error
+            file = drawn if isinstance(drawn, File) else File(content=drawn, media_type="image/png")
+            self._texts[message.text] = file
+        return file
+
+    async def statistics(
         self,
         statistics: str,
         language: Language,
@@ -48,10 +69,9 @@ class Drawing:
         """The picture of statistics, which are given as JSON. Raises Unavailable, or DrawingFailed with the
         reason.
         """
-        if self._waiting > WAITING:
-            raise Unavailable("Too many pictures are being drawn", retry_after=2)
         request = orjson.dumps(
             {
+                "kind": "statistics",
                 "statistics": orjson.Fragment(statistics),
                 "language": language,
                 "format": format,
@@ -59,12 +79,9 @@ class Drawing:
                 "today": today,
             }
         )
-        self._waiting += 1
-        try:
-            async with self._turn:
-                return await self._ask(request)
-        finally:
-            self._waiting -= 1
+        drawn = await self._in_turn(request, lambda: None)
+        assert isinstance(drawn, bytes)
+        return drawn
 
     async def close(self) -> None:
         """End the process. Safe when there is none."""
@@ -79,6 +96,17 @@ class Drawing:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+    async def _in_turn(self, request: bytes, kept: Callable[[], File | None]) -> bytes | File:
+        """What is drawn, or what is `kept` when its turn comes."""
+        if self._waiting > WAITING:
+            raise Unavailable("Too many pictures are being drawn", retry_after=2)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return kept() or await self._ask(request)
+        finally:
+            self._waiting -= 1
 
     async def _ask(self, request: bytes) -> bytes:
         finished = False

@@ -101,7 +101,9 @@ class Desk:
         key = (f"{self._today()} {message.days} {drawn}", language, message.format)
         picture = self._pictures.get(key)
         if picture is None:
-            content = await self._drawing.draw(drawn, language, message.format, days=message.days, today=self._today())
+            content = await self._drawing.statistics(
+                drawn, language, message.format, days=message.days, today=self._today()
+            )
             picture = File(content=content, media_type=MEDIA_TYPES[message.format])
             self._pictures[key] = picture
         return picture

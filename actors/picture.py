@@ -1,10 +1,12 @@
 """A student's statistics as a picture of 800 by 500 points, SVG or PNG: the same figures, the same bytes.
 
 Run as `python -m actors.picture` it answers requests, one JSON document in a line each, with `+` or `-`, the
-length in four bytes (big-endian), and the picture or why there is none. See `actors.drawing`, which asks.
+length in four bytes (big-endian), and the picture or why there is none; texts (`actors.text_picture`) are drawn
+likewise. See `actors.drawing`, which asks.
 """
 
 import io
+import resource
 import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -15,6 +17,7 @@ import orjson
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from actors.text_picture import draw_text
 from protocols.messages import DayFigures, Figures, Language, Statistics
 
 mpl.rcParams.update(
@@ -36,6 +39,7 @@ mpl.rcParams.update(
 
 CORRECT, OTHER, TRACK, QUIET = "#2a9d6f", "#c9d1dc", "#edf0f4", "#59606d"
 MOST_BARS = 40
+MOST_MEMORY = 2 * 1024**3  # bytes of address space of the drawing process
 FEWEST_DAYS = 14
 PERIODS = (1, 7, 30, 92)  # days in a bar
 MOST_ROWS = 6
@@ -207,13 +211,16 @@ def answer(line: bytes) -> bytes:
     """The reply to one request. Whatever goes wrong is told in it: the one who asks raises it."""
     try:
         request = orjson.loads(line)
-        content = draw(
-            Statistics.model_validate(request["statistics"]),
-            request["language"],
-            request["format"],
-            request["days"],
-            date.fromisoformat(request["today"]),
-        )
+        if request["kind"] == "text":
+            content = draw_text(request["text"])
+        else:
+            content = draw(
+                Statistics.model_validate(request["statistics"]),
+                request["language"],
+                request["format"],
+                request["days"],
+                date.fromisoformat(request["today"]),
+            )
         sign = b"+"
     except Exception as error:
         content, sign = repr(error).encode(), b"-"
@@ -221,6 +228,7 @@ def answer(line: bytes) -> bytes:
 
 
 def main() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))  # a formula may ask for a very wide picture
     for line in sys.stdin.buffer:
         sys.stdout.buffer.write(answer(line))
         sys.stdout.buffer.flush()

@@ -25,6 +25,7 @@ from babel import Locale, dates, numbers
 from babel.messages import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+from jinja2 import Environment, nodes
 
 from protocols.messages import Language
 
@@ -144,6 +145,10 @@ def extracted() -> Catalog:
             place = file.relative_to(HERE.parent).as_posix()
             for line, message in messages_in(file.read_text("utf-8"), place):
                 found.add(message, locations=[(place, line)])
+        for file in sorted((HERE / wire).rglob("*.html")):
+            place = file.relative_to(HERE.parent).as_posix()
+            for line, message in messages_in_template(file.read_text("utf-8"), place):
+                found.add(message, locations=[(place, line)])
     return found
 
 
@@ -160,6 +165,19 @@ def messages_in(source: str, place: str) -> Iterator[tuple[int, str | tuple[str,
         if len(words) < KEYWORDS[keyword]:
             raise NotExtractable(f"{place}:{node.lineno}: {keyword}() takes a string, or a constant made by mark()")
         yield node.lineno, (words[0], words[1]) if keyword == "plural" else words[0]
+
+
+def messages_in_template(source: str, place: str) -> Iterator[tuple[int, str | tuple[str, str]]]:
+    """The messages of one template with their lines."""
+    for call in Environment(autoescape=True).parse(source).find_all(nodes.Call):
+        keyword = call.node.attr if isinstance(call.node, nodes.Getattr) else getattr(call.node, "name", "")
+        given = call.args[: KEYWORDS.get(keyword, 0)]
+        if not given or (keyword == "t" and not isinstance(given[0], nodes.Const)):
+            continue
+        words = [word.value for word in given if isinstance(word, nodes.Const)]
+        if len(words) < KEYWORDS[keyword]:
+            raise NotExtractable(f"{place}:{call.lineno}: {keyword}() takes strings")
+        yield call.lineno, (words[0], words[1]) if keyword == "plural" else words[0]
 
 
 def messages(catalogue: Catalog) -> Iterator[Message]:

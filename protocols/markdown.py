@@ -1,7 +1,7 @@
 """The safe subset of Markdown that questions are written in, taken to pieces.
 
 Understood: `**bold**`, `*italic*` (and with `_`), `` `code` ``, fenced code, `[text](https://…)`, lists, headings,
-a line break after two spaces or a backslash, backslash escapes, formulas `$…$` and `$$…$$`. All else is plain text.
+rules, a line break after two spaces or a backslash, backslash escapes, formulas `$…$` and `$$…$$`. All else is text.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class _Block:
 _FENCE = re.compile(r"\s{0,3}```")
 _ITEM = re.compile(r"(\s*)(?:[-*+]|(\d{1,9})[.)])[ \t]+(?=\S)")
 _HEADING = re.compile(r"\s{0,3}#{1,6}[ \t]+(?=\S)")
+_RULE = re.compile(r"\s{0,3}(?:-{3,}|\*{3,}|_{3,})\s*")
 _HARD_BREAK = re.compile(r"(?: {2,}|(?<!\\)\\)$")
 
 
@@ -74,6 +75,9 @@ def _blocks(source: str) -> list[_Block]:
                     break
                 content.append(inside)
             blocks.append(_Block("pre", "\n".join(content)))
+            going_on = False
+        elif _RULE.fullmatch(line):
+            blocks.append(_Block("paragraph", "———"))
             going_on = False
         elif item := _ITEM.match(line):
             sign = f"{item[2]}. " if item[2] else "• "
