@@ -284,7 +284,11 @@ class _Draft:
             if not chosen:
                 raise QuestionFault("no right answer; give one of the answers a fraction above 0", "key")
             return {"kind": "multiple", "options": list[JsonValue](options), "key": chosen}
-        return several(options, weights)
+        question = several(options, weights)
+        ranks = {str(option["id"]): _place_of(answer.attributes, 0) for answer, option in pairs}
+        if isinstance(question["key"], list):
+            question["key"].sort(key=lambda own_id: ranks[str(own_id)])
+        return question
 
     def _true_false(self) -> Question:
         truth: bool | None = None
