@@ -292,7 +292,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             to_sessions,
             tide,
             handlers(accounts, chats, joining, desk, figures, bank, to_sessions.ask)
-            | broadcast_handlers(broadcast_desk, broadcaster),
+            | broadcast_handlers(broadcast_desk, broadcaster)
+            | {m.DrawText: drawing.text},
             {
                 m.ListTrainings: to_read_models,
                 m.ShowTrainingById: to_read_models,
