@@ -14,9 +14,10 @@ _TOKEN = re.compile(r"\\(?:[a-zA-Z]+\*?|.)|\s+|.", re.DOTALL)
 _RENAMED = {
     r"\le": r"\leq ", r"\ge": r"\geq ", r"\&": "&", "\\\n": r"\ ",
     r"\lt": "<", r"\gt": ">", r"\implies": r"\Rightarrow ", r"\iff": r"\Leftrightarrow ",
-    r"\gets": r"\leftarrow ", r"\land": r"\wedge ", r"\lor": r"\vee ", r"\lnot": r"\neg ", r"\lvert": "|", r"\rvert": "|",
-    r"\lVert": r"\|", r"\rVert": r"\|", r"\bmod": r"\;\mathrm{mod}\;", r"\displaystyle": "", r"\textstyle": "", r"\limits": "",
-    r"\nolimits": "", r"\middle": "", r"\square": r"\mathrm{□}", r"\celsius": r"^\circ\mathrm{C}",
+    r"\gets": r"\leftarrow ", r"\land": r"\wedge ", r"\lor": r"\vee ", r"\lnot": r"\neg ", r"\lvert": "|",
+    r"\rvert": "|", r"\lVert": r"\|", r"\rVert": r"\|", r"\bmod": r"\;\mathrm{mod}\;", r"\displaystyle": "",
+    r"\textstyle": "", r"\limits": "", r"\nolimits": "", r"\middle": "", r"\square": r"\mathrm{□}",
+    r"\celsius": r"^\circ\mathrm{C}",
     r"\textbf": r"\mathbf", r"\textit": r"\mathit", r"\textrm": r"\mathrm", r"\mbox": r"\text", r"\bm": r"\mathbf",
     r"\boldsymbol": r"\mathbf", r"\dotsc": r"\ldots ", r"\dotsb": r"\cdots ",
 } | {
