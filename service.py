@@ -41,6 +41,8 @@ from actors.supervisor import Sessions, Supervisor, ToSessions
 from protocols import messages as m
 from protocols.http.application import Readiness, build
 from protocols.http.serving import serve as serve_http
+from protocols.web.application import handlers as handlers_of_pages
+from protocols.web.pages import PAGES
 from settings import Broadcast, Server, Settings
 from storage import is_transient
 from storage.clickhouse import engine as clickhouse
@@ -320,7 +322,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             degraded = any(problem != "ok" for problem in parts.values())
             return Readiness(status="down" if down else "degraded" if degraded else "ok", parts=parts)
 
-        app = build(router, ready=ready, registry=REGISTRY, trusted_proxies=settings.http.trusted_proxies)
+        app = build(
+            router,
+            ready=ready,
+            registry=REGISTRY,
+            trusted_proxies=settings.http.trusted_proxies,
+            pages=lambda address_of, observer: handlers_of_pages(PAGES, router, address_of, observer),
+        )
         try:
             runner = await serve_http(app, settings.http.host, settings.http.port)
         except OSError as error:

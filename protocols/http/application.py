@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Literal
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final, Literal, TypeAlias
 
 import orjson
 from aiohttp import HttpVersion11, hdrs, web
@@ -22,6 +22,12 @@ from protocols.messages import NotFound
 
 DISPATCHER: Final = web.AppKey("dispatcher", Dispatcher)
 PLAIN: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache", "Server": problems.SERVER}
+
+# Given how the address of a request is told and how its status and time are noted: method, path, handler.
+Pages: TypeAlias = Callable[
+    [Callable[[web.Request], str], Callable[[str, str], Callable[[int, float], None]]],
+    Iterable[tuple[str, str, Handler]],
+]
 
 
 class Readiness(BaseModel):
@@ -42,10 +48,11 @@ def build(
     ready: Callable[[], Awaitable[Readiness]],
     registry: CollectorRegistry,
     trusted_proxies: Sequence[Network] = (),
+    pages: Pages | None = None,
 ) -> web.Application:
     """All calls of the contract over `router`. `registry` gets the requests' figures; `/metrics` shows it.
 
-    `trusted_proxies` are believed when they say whom they speak for.
+    `trusted_proxies` are believed when they say whom they speak for. `pages` are served beside the calls.
     """
     app = web.Application()
     requests = Requests(registry)
@@ -98,7 +105,11 @@ def build(
     add_constant("/healthz", b'{"status":"ok"}', "application/json", {})
     add_page("/readyz", readyz)
     add_page("/metrics", metrics)
-    add_page("/", home)
+    if pages is None:
+        add_page("/", home)
+    else:
+        for method, path, handler in pages(address_of, requests.of):
+            add(method, path, handler)
     # Last, and on every path: what no other route takes is refused in the same form, without a middleware
     # that all others would pay for.
     add("*", "/{tail:.*}", guarded(_unknown, requests.of("*", "unknown")))

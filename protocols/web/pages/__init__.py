@@ -1,0 +1,7 @@
+"""What pages there are, by whom they are for; each is a function from a visit to an answer."""
+
+from typing import Final
+
+from protocols.web.pages import account, figures, start, training
+
+PAGES: Final = (*start.PAGES, *account.PAGES, *training.PAGES, *figures.PAGES)

@@ -1,0 +1,118 @@
+"""Where a person begins: the subjects, registration, signing in."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from protocols import messages as m
+from protocols.catalogue import LANGUAGES
+from protocols.web.application import Page
+from protocols.web.rendering import faults, render, see
+from protocols.web.visit import COOKIE_SECONDS, LANGUAGE, LANGUAGE_SECONDS, SESSION, Visit, said
+
+
+async def home(visit: Visit) -> web.Response:
+    subjects = await visit.expect(m.Subjects, m.ListSubjects(language=visit.language))
+    training = None
+    if visit.caller is not None:
+        try:
+            training = await visit.expect(m.Training, m.ShowTraining(user=visit.user, platform="web"))
+        except m.NotFound:
+            training = None
+    return render(visit, "home.html", subjects=subjects.items, training=training)
+
+
+async def login_form(visit: Visit) -> web.Response:
+    return render(visit, "login.html", to=_inside(visit.request.query.get("to", "/")))
+
+
+async def login(visit: Visit) -> web.Response:
+    to = _inside(visit.one("to", "/"))
+    try:
+        granted = await visit.expect(
+            m.TokenGranted,
+            said(m.OpenToken, login=visit.one("login"), password=visit.one("password"), address=visit.address),
+        )
+    except (m.Invalid, m.Unauthenticated):
+        problem = visit.t("Wrong login or password.")
+        return render(visit, "login.html", status=422, to=to, problem=problem)
+    return _signed_in(visit, granted, to)
+
+
+async def register_form(visit: Visit) -> web.Response:
+    return render(visit, "register.html", faults={})
+
+
+async def register(visit: Visit) -> web.Response:
+    try:
+        await visit.ask(
+            said(
+                m.Register,
+                login=visit.one("login").strip(),
+                password=visit.one("password"),
+                name=visit.one("name"),
+                grade=visit.filled("grade"),
+                language=visit.language,
+            )
+        )
+    except (m.Invalid, m.Conflict) as refusal:
+        wrong = {"login": ""} if isinstance(refusal, m.Conflict) else faults(refusal)
+        return render(visit, "register.html", status=refusal.status, faults=wrong)
+    granted = await visit.expect(
+        m.TokenGranted,
+        said(m.OpenToken, login=visit.one("login").strip(), password=visit.one("password"), address=visit.address),
+    )
+    return _signed_in(visit, granted, "/")
+
+
+async def logout(visit: Visit) -> web.Response:
+    await visit.ask(said(m.CloseToken, user=visit.user, token=visit.token))
+    response = see("/")
+    response.del_cookie(SESSION, path="/")
+    return response
+
+
+async def choose_language(visit: Visit) -> web.Response:
+    language = visit.one("language")
+    response = see(_inside(visit.one("to", "/")))
+    if language in LANGUAGES:
+        response.set_cookie(
+            LANGUAGE, language, max_age=LANGUAGE_SECONDS, httponly=True, samesite="Lax", secure=_secure(visit)
+        )
+        if visit.caller is not None:
+            await visit.ask(said(m.ChangeProfile, user=visit.user, language=language))
+    return response
+
+
+def _signed_in(visit: Visit, granted: m.TokenGranted, to: str) -> web.Response:
+    response = see(to)
+    response.set_cookie(
+        SESSION, granted.token, max_age=COOKIE_SECONDS, httponly=True, samesite="Lax", secure=_secure(visit)
+    )
+    return response
+
+
+def _secure(visit: Visit) -> bool:
+    """Whether the browser has come by TLS; on one's own machine it has not."""
+    return visit.request.headers.get("X-Forwarded-Proto", visit.request.scheme) == "https"
+
+
+def _inside(path: str) -> str:
+    """The path, if it is one of this site."""
+    parts = urlsplit(path)
+    strange = parts.scheme or parts.netloc or not path.startswith("/") or path.startswith(("//", "/\\"))
+    return "/" if strange or not path.isprintable() else path
+
+
+PAGES: Final = (
+    Page("GET", "/", home, role=None),
+    Page("GET", "/login", login_form, role=None),
+    Page("POST", "/login", login, role=None),
+    Page("GET", "/register", register_form, role=None),
+    Page("POST", "/register", register, role=None),
+    Page("POST", "/logout", logout),
+    Page("POST", "/language", choose_language, role=None),
+)

@@ -1,0 +1,207 @@
+"""A training: what to train, one question after the other, and how it went."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aiohttp import web
+from pydantic import JsonValue
+
+from protocols import messages as m
+from protocols.web.application import Page
+from protocols.web.rendering import faults, render, see
+from protocols.web.visit import Visit, said
+
+
+async def setup(visit: Visit) -> web.Response:
+    return await _setup(visit, visit.part("subject"))
+
+
+async def _setup(visit: Visit, slug: str, refusal: m.Refusal | None = None) -> web.Response:
+    subjects = await visit.expect(m.Subjects, m.ListSubjects(language=visit.language))
+    subject = next((one for one in subjects.items if one.slug == slug), None)
+    if subject is None:
+        raise m.NotFound(f"There is no subject {slug!r}.")
+    return render(
+        visit,
+        "setup.html",
+        status=200 if refusal is None else refusal.status,
+        subject=subject,
+        refusal=refusal,
+        faults={} if refusal is None else faults(refusal),
+    )
+
+
+async def start(visit: Visit) -> web.Response:
+    mode = visit.one("mode", "practice")
+    low, high = visit.filled("min"), visit.filled("max")
+    filters: dict[str, object] = {}
+    if topics := visit.all("topics"):
+        filters["topics"] = topics
+    if kinds := visit.all("kinds"):
+        filters["kinds"] = kinds
+    if low or high:
+        filters["difficulty"] = {"min": low, "max": high}
+    if only := visit.filled("only"):
+        filters["only"] = only
+    try:
+        await visit.ask(
+            said(
+                m.StartTraining,
+                user=visit.user,
+                platform="web",
+                request=visit.filled("request"),
+                subject=visit.one("subject"),
+                size=visit.one("size", "10"),
+                mode=mode,
+                minutes=visit.filled("minutes") if mode == "exam" else None,
+                filters=filters,
+            )
+        )
+    except (m.Invalid, m.Conflict) as refusal:
+        return await _setup(visit, visit.one("subject"), refusal)
+    return see("/training")
+
+
+async def current(visit: Visit) -> web.Response:
+    try:
+        training = await visit.expect(m.Training, m.ShowTraining(user=visit.user, platform="web"))
+    except m.NotFound:
+        return see("/trainings")
+    return _question(visit, training)
+
+
+def _question(visit: Visit, training: m.Training, problem: str | None = None, status: int = 200) -> web.Response:
+    if training.question is None:
+        return see(f"/trainings/{training.id}")
+    return render(visit, "question.html", status=status, training=training, question=training.question, problem=problem)
+
+
+async def answer(visit: Visit) -> web.Response:
+    """The verdict is the answer itself: to send the same again, by reloading, tells the same verdict."""
+    training, question = visit.one("training"), visit.one("question")
+    before = await visit.expect(m.Training, m.ShowTraining(user=visit.user, training=training, platform="web"))
+    shown = before.question
+    response = _response(visit, visit.one("kind"))
+    if response is None:
+        return _question(visit, before, visit.t("Choose or write an answer first."), status=422)
+    verdict = await visit.expect(
+        m.Verdict,
+        said(m.GiveAnswer, user=visit.user, platform="web", training=training, question=question, response=response),
+    )
+    if verdict.verdict is None:
+        return see("/training")  # an exam tells it at the end
+    shown = shown if shown is not None and shown.id == question else None
+    return render(visit, "verdict.html", training=before, question=shown, given=response, verdict=verdict)
+
+
+def _response(visit: Visit, kind: str) -> Any:
+    """What the form says, as the contract has it; None: nothing. (Any: JSON.)"""
+    match kind:
+        case "multiple":
+            return visit.all("option") or None
+        case "order":
+            places = {
+                name.removeprefix("place-"): values[0]
+                for name, values in visit.form.items()
+                if name.startswith("place-")
+            }
+            if not all(place.isdecimal() for place in places.values()):
+                return None
+            return sorted(places, key=lambda option: int(places[option])) or None
+        case "match":
+            pairs: dict[str, JsonValue] = {
+                name.removeprefix("pair-"): values[0]
+                for name, values in visit.form.items()
+                if name.startswith("pair-") and values[0]
+            }
+            return pairs or None
+    return visit.filled("answer")
+
+
+async def skip(visit: Visit) -> web.Response:
+    await visit.ask(
+        said(
+            m.SkipQuestion,
+            user=visit.user,
+            platform="web",
+            training=visit.one("training"),
+            question=visit.one("question"),
+        )
+    )
+    return see("/training")
+
+
+async def finish(visit: Visit) -> web.Response:
+    training = visit.one("training")
+    await visit.ask(said(m.FinishTraining, user=visit.user, platform="web", training=training))
+    return see(f"/trainings/{training}")
+
+
+async def trainings(visit: Visit) -> web.Response:
+    after = visit.request.query.get("after")
+    page = await visit.expect(m.Trainings, said(m.ListTrainings, user=visit.user, after=after))
+    return render(visit, "trainings.html", trainings=page.items, following=page.next)
+
+
+async def results(visit: Visit) -> web.Response:
+    training = await visit.expect(
+        m.Training, said(m.ShowTrainingById, user=visit.user, training=visit.part("training"))
+    )
+    if training.status == "open":
+        return see("/training")
+    return render(visit, "results.html", training=training, summary=training.summary)
+
+
+async def favorite(visit: Visit) -> web.Response:
+    await visit.ask(
+        said(
+            m.SetFavoriteById,
+            user=visit.user,
+            question=visit.one("question"),
+            subject=visit.one("subject"),
+            favorite=visit.one("favorite") == "yes",
+        )
+    )
+    return render(visit, "done.html", done=visit.t("It is kept among your favourites."), back="/training")
+
+
+async def report(visit: Visit) -> web.Response:
+    await visit.ask(
+        said(
+            m.ReportQuestion,
+            user=visit.user,
+            question=visit.one("question"),
+            subject=visit.one("subject"),
+            text=visit.one("text"),
+        )
+    )
+    return render(visit, "done.html", done=visit.t("Thank you! The department will look at it."), back="/training")
+
+
+async def picture(visit: Visit) -> web.Response:
+    file = await visit.expect(m.File, said(m.ShowFile, file=visit.part("file")))
+    return web.Response(
+        body=file.content,
+        content_type=file.media_type,
+        headers={
+            # A picture of the bank may be SVG from anywhere: it may draw, and nothing else.
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+            "Cache-Control": "private, max-age=86400",
+        },
+    )
+
+
+PAGES: Final = (
+    Page("GET", "/subjects/{subject}", setup, role=None),
+    Page("POST", "/trainings", start),
+    Page("GET", "/trainings", trainings),
+    Page("GET", "/trainings/{training}", results),
+    Page("GET", "/training", current),
+    Page("POST", "/training/answer", answer),
+    Page("POST", "/training/skip", skip),
+    Page("POST", "/training/finish", finish),
+    Page("POST", "/favorites", favorite),
+    Page("POST", "/reports", report),
+    Page("GET", "/pictures/{file}", picture, role=None),
+)

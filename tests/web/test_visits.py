@@ -1,0 +1,113 @@
+"""Who may send a form, and what a browser is told to do with a page."""
+
+from __future__ import annotations
+
+import re
+from uuid import uuid4
+
+import aiohttp
+import pytest
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("web")]
+
+
+async def _register(visitor: aiohttp.ClientSession) -> None:
+    form = {"name": "Аня", "login": f"anna-{uuid4().hex[:12]}", "password": "correct horse", "grade": "9"}
+    async with visitor.post("/register", data=form) as response:
+        assert response.status == 200
+        assert response.url.path == "/"
+
+
+async def _csrf(visitor: aiohttp.ClientSession) -> str:
+    async with visitor.get("/profile") as response:
+        found = re.search(r'name="csrf" value="([0-9a-f]{64})"', await response.text())
+    assert found is not None
+    return found[1]
+
+
+async def test_every_page_forbids_inline_scripts_and_other_hosts(visitor: aiohttp.ClientSession) -> None:
+    for path in ("/", "/login", "/register", "/subjects/biology", "/training", "/no-such-page", "/static/style.css"):
+        async with visitor.get(path) as response:
+            policy = response.headers.get("Content-Security-Policy", "")
+            if path != "/no-such-page":
+                assert "default-src 'none'" in policy
+                assert "unsafe" not in policy
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_who_is_not_signed_in_is_led_to_where_one_signs_in_and_back(visitor: aiohttp.ClientSession) -> None:
+    async with visitor.get("/statistics?days=7", allow_redirects=False) as response:
+        assert response.status == 303
+        assert response.headers["Location"] == "/login?to=%2Fstatistics%3Fdays%3D7"
+
+
+async def test_nobody_is_led_to_another_site(visitor: aiohttp.ClientSession) -> None:
+    for to in ("https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"):
+        async with visitor.get("/login", params={"to": to}) as response:
+            assert 'name="to" value="/"' in await response.text()
+
+
+async def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(visitor: aiohttp.ClientSession) -> None:
+    await _register(visitor)
+    cookie = next(cookie for cookie in visitor.cookie_jar if cookie.key == "session")
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+
+
+async def test_a_form_needs_what_its_own_page_was_given(visitor: aiohttp.ClientSession) -> None:
+    await _register(visitor)
+    async with visitor.post("/profile", data={"name": "Чужой"}) as response:
+        assert response.status == 403
+    async with visitor.post("/profile", data={"name": "Чужой", "csrf": "0" * 64}) as response:
+        assert response.status == 403
+    async with visitor.post("/profile", data={"name": "Анна", "csrf": await _csrf(visitor)}) as response:
+        assert response.status == 200
+        assert 'value="Анна"' in await response.text()
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}]
+)
+async def test_a_form_of_another_site_is_refused(visitor: aiohttp.ClientSession, headers: dict[str, str]) -> None:
+    form = {"login": "anna", "password": "correct horse"}
+    async with visitor.post("/login", data=form, headers=headers) as response:
+        assert response.status == 403
+
+
+async def test_signing_out_closes_the_token(visitor: aiohttp.ClientSession, service: object) -> None:
+    await _register(visitor)
+    token = next(cookie.value for cookie in visitor.cookie_jar if cookie.key == "session")
+    async with visitor.post("/logout", data={"csrf": await _csrf(visitor)}) as response:
+        assert response.status == 200
+    async with visitor.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"}) as response:
+        assert response.status == 401
+
+
+async def test_what_is_wrong_is_told_at_its_field(visitor: aiohttp.ClientSession) -> None:
+    async with visitor.post("/register", data={"name": "", "login": "?", "password": "short"}) as response:
+        page = await response.text()
+        assert response.status == 422
+    assert page.count('aria-invalid="true"') == 3
+
+
+async def test_the_language_is_the_browsers_until_one_is_chosen(visitor: aiohttp.ClientSession) -> None:
+    async with visitor.get("/", headers={"Accept-Language": "en"}) as response:
+        assert '<html lang="en">' in await response.text()
+    async with visitor.post("/language", data={"language": "en", "to": "/login"}) as response:
+        assert response.url.path == "/login"
+        assert '<html lang="en">' in await response.text()
+
+
+async def test_names_are_text(visitor: aiohttp.ClientSession) -> None:
+    form = {"name": "<script>alert(1)</script>", "login": f"x-{uuid4().hex[:12]}", "password": "correct horse"}
+    async with visitor.post("/register", data=form):
+        pass
+    async with visitor.get("/profile") as response:
+        page = await response.text()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+async def test_a_form_that_is_too_long_is_refused(visitor: aiohttp.ClientSession) -> None:
+    async with visitor.post("/login", data={"login": "x" * 300_000}) as response:
+        assert response.status == 413
