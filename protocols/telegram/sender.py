@@ -1,0 +1,234 @@
+"""The one sender of the bot: students' replies before broadcasts, within Telegram's limits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TypeVar
+
+from pyrogram import raw
+from pyrogram.errors import RPCError
+from pyrogram.raw.core import TLObject
+
+from protocols.messages import Language
+from protocols.telegram import encoding
+from protocols.telegram.connection import Connection, may_be_done, name_of
+from protocols.telegram.files import Files, is_stale_reference
+from protocols.telegram.gates import Crowded, Gate
+from protocols.telegram.values import (
+    Attachment,
+    Flooded,
+    Gone,
+    Offline,
+    Outgoing,
+    Peer,
+    Refused,
+    Unreachable,
+)
+
+T = TypeVar("T")
+
+# What Telegram publishes: "about" 30 messages a second, and one to a chat, "short bursts" aside
+# (https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this).
+MESSAGES_A_SECOND = 30
+CHAT_MESSAGES, CHAT_SECONDS = 3, 3.0
+KEPT_FOR_STUDENTS = 2
+BESIDE_BROADCASTS = 5  # messages a second, where broadcasts may take more than Telegram's own limit
+MOST_WAITING, MOST_WAITING_IN_CHAT = 2_000, 16
+
+STUDENT_SECONDS = 30.0  # until a reply is given up, with all that was tried
+BROADCAST_SECONDS = 45.0
+CALL_SECONDS = 10.0
+SHORT_FLOOD_SECONDS = 5
+AGAIN_SECONDS = 0.2
+
+ALREADY = ("RANDOM_ID_DUPLICATE", "MESSAGE_NOT_MODIFIED", "QUERY_ID_INVALID")
+BLOCKED = ("USER_IS_BLOCKED", "YOU_BLOCKED_USER")
+DELETED = ("INPUT_USER_DEACTIVATED", "USER_DEACTIVATED")
+GONE = (
+    "MESSAGE_ID_INVALID",
+    "MESSAGE_EDIT_TIME_EXPIRED",
+    "MESSAGE_AUTHOR_REQUIRED",
+    "MESSAGE_DELETE_FORBIDDEN",
+    "MEDIA_PREV_INVALID",
+)
+
+
+class AlreadyThere(Exception):
+    """What was asked for is so already."""
+
+
+class StalePicture(Exception):
+    """The picture has to be uploaded again."""
+
+
+class TelegramSender:
+    """Messages, edits and answers to Telegram.
+
+    Each raises an `Undelivered`. What is for a student is patient: it is tried again while there is no connection
+    (with the same `random_id`, so that nothing is there twice), and a short FLOOD_WAIT is waited for.
+    """
+
+    def __init__(self, connection: Connection, broadcasts_a_second: float) -> None:
+        self._connection = connection
+        self._files = Files(connection)
+        places = MESSAGES_A_SECOND
+        if broadcasts_a_second > MESSAGES_A_SECOND:  # a data centre of one's own, with other limits
+            places = int(broadcasts_a_second) + BESIDE_BROADCASTS
+        self._all = Gate(places, 1.0, kept=KEPT_FOR_STUDENTS, most_waiting=MOST_WAITING)
+        self._chats: dict[int, Gate] = {}
+
+    async def send(self, peer: Peer, outgoing: Outgoing, random_id: int, *, broadcast: bool = False) -> int | None:
+        """The id of the new message; None: Telegram has had `random_id` before, and sent nothing.
+
+        A broadcast is tried once, and told at once what became of it.
+        """
+        if broadcast:
+            async with _within(BROADCAST_SECONDS):
+                return await self._send(peer, outgoing, random_id, broadcast)
+        return await _patiently(lambda: self._send(peer, outgoing, random_id, broadcast))
+
+    async def edit(self, peer: Peer, message: int, outgoing: Outgoing) -> None:
+        """Change a message into another one. That it is like that already is no error."""
+        await _patiently(lambda: self._edit(peer, message, outgoing))
+
+    async def delete(self, peer: Peer, messages: list[int]) -> None:
+        """Delete messages of a private chat, for both sides."""
+        await self._simply(raw.functions.messages.DeleteMessages(id=messages, revoke=True))
+
+    async def answer(self, query: int, text: str = "", alert: bool = False) -> None:
+        """Answer a pressed button. One that was pressed too long ago is let be."""
+        request = raw.functions.messages.SetBotCallbackAnswer(
+            query_id=query, cache_time=0, message=text or None, alert=alert or None
+        )
+        await self._simply(request)
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        """What an attachment holds, of at most 10 MB."""
+        with _translated():
+            return await self._files.fetch(attachment)
+
+    async def set_commands(self, language: Language, commands: Mapping[str, str]) -> None:
+        """The commands that Telegram's apps offer in one language."""
+        await self._simply(
+            raw.functions.bots.SetBotCommands(
+                scope=raw.types.BotCommandScopeDefault(),
+                lang_code=language,
+                commands=[raw.types.BotCommand(command=name, description=text) for name, text in commands.items()],
+            )
+        )
+
+    # --- One attempt ----------------------------------------------------------------------------------------
+
+    async def _send(self, peer: Peer, outgoing: Outgoing, random_id: int, broadcast: bool) -> int | None:
+        async def attempt(media: raw.base.InputMedia | None) -> int:
+            async with self._all.place(broadcast):
+                query = encoding.send(peer, outgoing, random_id, media)
+                return _message_id(await self._connection.call(query, CALL_SECONDS), random_id)
+
+        async with self._chat(peer.telegram).place(broadcast):
+            try:
+                return await self._with_media(peer, outgoing, attempt)
+            except AlreadyThere:
+                return None
+
+    async def _edit(self, peer: Peer, message: int, outgoing: Outgoing) -> None:
+        async def attempt(media: raw.base.InputMedia | None) -> None:
+            await self._connection.call(encoding.edit(peer, message, outgoing, media), CALL_SECONDS)
+
+        with suppress(AlreadyThere):
+            await self._with_media(peer, outgoing, attempt)
+
+    async def _with_media(
+        self, peer: Peer, outgoing: Outgoing, attempt: Callable[[raw.base.InputMedia | None], Awaitable[T]]
+    ) -> T:
+        """Do it with what `outgoing` carries; with a picture that Telegram has forgotten, once more."""
+        try:
+            with _translated():
+                return await attempt(await self._files.media(peer, outgoing))
+        except StalePicture:
+            self._files.forget(outgoing)
+        try:
+            with _translated():
+                return await attempt(await self._files.media(peer, outgoing))
+        except StalePicture:
+            raise Refused("Telegram forgets the picture at once") from None
+
+    async def _simply(self, query: TLObject) -> None:
+        async def attempt() -> None:
+            with suppress(AlreadyThere), _translated():
+                await self._connection.call(query, CALL_SECONDS)
+
+        await _patiently(attempt)
+
+    def _chat(self, telegram: int) -> Gate:
+        gate = self._chats.get(telegram)
+        if gate is None:
+            gate = self._chats[telegram] = Gate(
+                CHAT_MESSAGES,
+                CHAT_SECONDS,
+                kept=0,
+                most_waiting=MOST_WAITING_IN_CHAT,
+                when_idle=lambda: self._chats.pop(telegram, None),
+            )
+        return gate
+
+
+async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try until it works, or cannot, or the time of a student's reply is over."""
+    may_wait = True
+    async with _within(STUDENT_SECONDS):
+        while True:
+            try:
+                return await attempt()
+            except Flooded as flood:
+                if not may_wait or flood.seconds > SHORT_FLOOD_SECONDS:
+                    raise
+                may_wait = False
+                await asyncio.sleep(flood.seconds)
+            except Crowded:
+                raise
+            except Offline:
+                await asyncio.sleep(AGAIN_SECONDS)  # the next call waits until there is a connection
+
+
+@asynccontextmanager
+async def _within(seconds: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise Offline(f"Telegram took no answer within {seconds:.0f} s") from None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Telegram's refusals in the words of the bot."""
+    try:
+        yield
+    except RPCError as error:
+        name = name_of(error)
+        if name in ALREADY:
+            raise AlreadyThere from error
+        if is_stale_reference(error):
+            raise StalePicture from error
+        if name in BLOCKED or name in DELETED:
+            raise Unreachable(deleted=name in DELETED) from error
+        if name in GONE:
+            raise Gone(name) from error
+        if may_be_done(error):
+            raise Offline(name) from error
+        raise Refused(name) from error
+
+
+def _message_id(result: TLObject, random_id: int) -> int:
+    """The id of a message that was sent, from Telegram's answer."""
+    match result:
+        case raw.types.UpdateShortSentMessage(id=number):
+            return int(number)
+        case raw.types.Updates(updates=updates) | raw.types.UpdatesCombined(updates=updates):
+            for update in updates:
+                if isinstance(update, raw.types.UpdateMessageID) and update.random_id == random_id:
+                    return int(update.id)
+    raise Refused(f"an answer that says nothing of the message: {type(result).__name__}")
