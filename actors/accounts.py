@@ -340,6 +340,7 @@ class Accounts:
             profile=self._profile(kept["users"][0]),
             tokens=tuple(_plain(row) for row in kept["tokens"]),
             chats=tuple(_plain(row) for row in kept["chats"]),
+            broadcasts=tuple(_plain(row) for row in kept["broadcasts"]),
             favorites=tuple(self._favorites(message.user, kept["journal"])),
             trainings=tuple(
                 _plain(row) | {"questions": [self._question_id(number) for number in row["questions"]]}

@@ -92,6 +92,7 @@ class AccountExport(Message):
     profile: Profile
     tokens: tuple[dict[str, JsonValue], ...]
     chats: tuple[dict[str, JsonValue], ...]
+    broadcasts: tuple[dict[str, JsonValue], ...]
     favorites: tuple[dict[str, JsonValue], ...]
     trainings: tuple[dict[str, JsonValue], ...]
     answers: tuple[dict[str, JsonValue], ...]

@@ -245,6 +245,8 @@ async def kept_about(pool: Pool, user: int) -> dict[str, list[Record]] | None:
         "tokens": "SELECT created_at, expires_at FROM tokens WHERE user_id = $1 ORDER BY created_at",
         "chats": """SELECT telegram_id, state, unreachable_since, unreachable_why
                     FROM chats JOIN users USING (telegram_id) WHERE users.id = $1""",
+        "broadcasts": """SELECT broadcast_id AS broadcast, outcome
+                         FROM deliveries JOIN users USING (telegram_id) WHERE users.id = $1 ORDER BY broadcast_id""",
         "trainings": """SELECT id, subject, mode, questions, started_at, deadline, finished_at, skipped
                         FROM trainings WHERE user_id = $1 ORDER BY number""",
         "answers": """SELECT training, question, subject, topic, kind, response, score, seconds, at

@@ -17,6 +17,7 @@ from actors.broadcaster import UseCourier
 from actors.pacing import QuietHours
 from protocols import messages as m
 from protocols.messages.outcomes import Blocked, Deleted, Failed, Offline, Wait
+from storage.postgres import accounts
 from storage.postgres.pool import open_pool
 from tests.broadcasts.stand import ADMIN, NOON, Stand
 from tests.durability.proxy import LosingProxy
@@ -273,13 +274,11 @@ async def test_who_no_longer_wants_it_is_left_out_to_the_last(stand: Stand) -> N
 
 
 async def test_who_is_erased_in_the_middle_is_gone_from_it_and_it_ends(stand: Stand) -> None:
-    from storage.postgres.accounts import erase_now
-
     await stand.people(1, 2)
     stand.start(courier=False)
     await stand.begin(broadcast := await stand.create())
     await stand.until(broadcast, lambda _: broadcast in stand.live.jobs and stand.live.jobs[broadcast].exhausted)
-    await erase_now(stand.pool, 1)
+    await accounts.erase_now(stand.pool, 1)
     assert await stand.hand("SELECT count(*) FROM deliveries WHERE telegram_id = 1") == 0
     await stand.ask(m.PauseBroadcast(user=ADMIN, broadcast=broadcast))
     await stand.ask(m.ResumeBroadcast(user=ADMIN, broadcast=broadcast))
@@ -287,6 +286,17 @@ async def test_who_is_erased_in_the_middle_is_gone_from_it_and_it_ends(stand: St
     stand.ref.tell(UseCourier(stand.telegram))
     done = await stand.finished(broadcast)
     assert (done.recipients, done.sent, done.failed, done.reasons) == (2, 1, 1, {"erased": 1})
+
+
+async def test_what_somebody_was_sent_is_among_what_is_kept_about_them(stand: Stand) -> None:
+    await stand.people(1, 2)
+    stand.telegram.refuses = {1: Blocked()}
+    stand.start()
+    await stand.begin(broadcast := await stand.create())
+    await stand.finished(broadcast)
+    kept = [await accounts.kept_about(stand.pool, user) for user in (1, 2)]
+    outcomes = [[tuple(row) for row in rows["broadcasts"]] for rows in kept if rows is not None]
+    assert outcomes == [[(broadcast, "blocked")], [(broadcast, "sent")]]
 
 
 async def test_while_the_bot_is_off_it_waits_and_says_so(stand: Stand) -> None:
