@@ -13,7 +13,7 @@ from pyrogram.handlers import CallbackQueryHandler, MessageHandler
 from pyrogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message, ReplyKeyboardMarkup
 
 from tests.telegram.center import DataCenter
-from tests.telegram.client import Pyrogram
+from tests.telegram.client import Pyrogram, client_of
 from tests.telegram.phone import Answer, Button, Phone
 from tests.telegram.test_api import file, png
 
@@ -210,3 +210,23 @@ async def test_updates_go_to_the_bot_s_main_session_and_not_to_those_for_files(b
     assert (await next_of(queue)).text == "once"
     await bot.send_message(anna.id, "marker")
     assert queue.empty()
+
+
+async def test_every_client_that_signed_in_gets_the_updates(center: DataCenter, bot: Pyrogram, anna: Phone) -> None:
+    async with client_of(center, "second") as second:
+        queues = [await heard(one) for one in (bot, second)]
+        anna.write("to both")
+        for queue in queues:
+            assert (await next_of(queue)).text == "to both"
+
+
+async def test_what_came_while_no_client_was_there_waits_for_the_difference(center: DataCenter, anna: Phone) -> None:
+    async with client_of(center) as bot:
+        pts = (await bot.invoke(raw.functions.updates.GetState())).pts
+    anna.write("anybody?")
+    async with client_of(center, "later") as bot:
+        queue = await heard(bot)
+        told = await bot.invoke(raw.functions.updates.GetDifference(pts=pts, date=1, qts=0))
+        assert [message.message for message in told.new_messages] == ["anybody?"]
+        anna.write("hello?")
+        assert (await next_of(queue)).text == "hello?"
