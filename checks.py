@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import asyncpg
 from pymongo.errors import PyMongoError
 
 from service import EXPECTED_FAILURES, addresses, trouble
-from settings import Settings
+from settings import Settings, Telegram
 from storage.clickhouse import engine as clickhouse
 from storage.clickhouse.engine import ClickHouseError
 from storage.embedded import attach
@@ -48,6 +49,7 @@ async def run(file: Path, settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("data folder", False, str(error))
         beside = False
     yield await _clickhouse(settings, beside)
+    yield await _telegram(settings.telegram)
 
 
 async def _postgres(settings: Settings, url: str) -> Finding:
@@ -110,3 +112,24 @@ async def _clickhouse(settings: Settings, beside: bool) -> Finding:
     finally:
         await engine.close()
     return Finding("ClickHouse", True, f"{version}, {settings.clickhouse.place}")
+
+
+async def _telegram(settings: Telegram) -> Finding:
+    """Whether the bot can be started: its settings, the key, and whether somebody listens. It is not signed in."""
+    if not settings.bot_token.get_secret_value():
+        return Finding("Telegram", True, "the bot is off: [telegram] bot_token is empty")
+    from protocols.telegram import connection  # only here, for Pyrogram takes more than a second to be imported
+
+    try:
+        place = connection.place_of(settings)
+    except connection.WrongSetting as error:
+        return Finding("Telegram", False, str(error))
+    host, port = place
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
+    except OSError as error:
+        why = str(error) or type(error).__name__
+        return Finding("Telegram", False, f"the data centre at {host}:{port} cannot be reached: {why}")
+    return Finding("Telegram", True, f"the data centre at {host}:{port} answers")

@@ -25,7 +25,7 @@ from actors.accounts import Accounts
 from actors.bank import Bank
 from actors.bank_desk import BankDesk
 from actors.broadcast_desk import BroadcastDesk
-from actors.broadcaster import Broadcaster, Live, Look
+from actors.broadcaster import Broadcaster, Live, Look, UseCourier
 from actors.chats import Chats
 from actors.drawing import Drawing
 from actors.figures import Desk as Figures
@@ -309,6 +309,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             },
         )
 
+        trouble_of_telegram: Callable[[], str | None] | None = None  # known once there is a bot
+
         async def ready() -> Readiness:
             postgres, mongo_db = await asyncio.gather(
                 _trouble_of(pg.fetchval("SELECT 1")), _trouble_of(connected.client.admin.command("ping"))
@@ -318,6 +320,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 "mongo": mongo_db or gauges["counters"].problem or "ok",
                 "clickhouse": gauges["activity"].problem or "ok",
             }
+            if trouble_of_telegram is not None:
+                parts["telegram"] = trouble_of_telegram() or "ok"
             down = tide.problem is not None or postgres is not None
             degraded = any(problem != "ok" for problem in parts.values())
             return Readiness(status="down" if down else "degraded" if degraded else "ok", parts=parts)
@@ -339,7 +343,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(runner.cleanup)
         host, port = runner.addresses[0][:2]
         if settings.telegram.bot_token.get_secret_value():
-            log.warning("this version has no Telegram bot yet: [telegram] bot_token is set, but not used")
+            trouble_of_telegram = await _begin_telegram(settings, router.ask, broadcaster, stack)
         else:
             log.info("the Telegram bot is off: [telegram] bot_token is empty")
         _spare_the_living()
@@ -443,6 +447,34 @@ def broadcast_handlers(desk: BroadcastDesk, broadcaster: ActorRef[Broadcaster]) 
         m.ResumeBroadcast: ask,
         m.CancelBroadcast: ask,
     }
+
+
+async def _begin_telegram(
+    settings: Settings,
+    ask: Callable[[m.Message], Awaitable[m.Message]],
+    broadcaster: ActorRef[Broadcaster],
+    stack: AsyncExitStack,
+) -> Callable[[], str | None]:
+    """Start the bot, which connects by itself; what tells its problem. A wrong setting stops nothing but the bot."""
+    # Only here, for Pyrogram takes more than a second to be imported.
+    from protocols.telegram import wire
+    from protocols.telegram.bot import Bot
+    from protocols.telegram.courier import TelegramCourier
+
+    try:
+        opened = await stack.enter_async_context(wire.opened(settings, ask, lambda sender: Bot(ask, sender)))
+    except wire.WrongSetting as error:
+        problem = str(error)
+        log.error("the Telegram bot is off", why=problem)
+        return lambda: problem
+    broadcaster.tell(UseCourier(TelegramCourier(opened.sender)))
+    stack.callback(_tell_if_alive, broadcaster, UseCourier(None))
+    return lambda: opened.problem
+
+
+def _tell_if_alive(ref: ActorRef[Broadcaster], message: UseCourier) -> None:
+    with suppress(ActorDeadError, MailboxFull):
+        ref.tell(message)
 
 
 async def _trouble_of(asked: Awaitable[object]) -> str | None:

@@ -137,7 +137,7 @@ def _known_zone(value: str) -> str:
 
 
 class Broadcast(Section):
-    messages_per_second: Annotated[float, Field(gt=0, le=30)] = 25.0
+    messages_per_second: Annotated[float, Field(gt=0, le=10_000)] = 25.0
     quiet_from: Annotated[time | None, BeforeValidator(_clock_time)] = None
     quiet_until: Annotated[time | None, BeforeValidator(_clock_time)] = None
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Moscow"

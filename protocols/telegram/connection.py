@@ -26,6 +26,7 @@ from pyrogram.errors import (
     Unauthorized,
 )
 from pyrogram.raw.core import TLObject
+from pyrogram.session.internals import DataCenter
 
 from protocols.telegram import keys, metrics
 from protocols.telegram.keys import Authorization, Kept
@@ -62,6 +63,31 @@ def name_of(error: RPCError) -> str:
     return str(unknown[1] if unknown else error.ID or error.NAME or error.CODE)
 
 
+def checked(settings: Telegram) -> int:
+    """The id of the bot; the data centre's key is trusted from now on. Raises WrongSetting."""
+    number = settings.bot_token.get_secret_value().partition(":")[0]
+    if not (number.isascii() and number.isdigit()):
+        raise WrongSetting("[telegram] bot_token: is not as @BotFather gives it (123456:ABC…)")
+    if not (settings.api_id and settings.api_hash.get_secret_value()):
+        raise WrongSetting("[telegram] api_id and api_hash are needed with a bot_token: see https://my.telegram.org")
+    if settings.data_center is not None:
+        try:
+            keys.trust(settings.data_center.public_key_file)
+        except keys.UnusableKey as error:
+            raise WrongSetting(str(error)) from None
+    return int(number)
+
+
+def place_of(settings: Telegram) -> Address:
+    """Where the first connection goes. Raises WrongSetting."""
+    checked(settings)
+    center = settings.data_center
+    if center is not None:
+        return center.host, center.port
+    own: Address = DataCenter(FIRST_DATA_CENTER, False, False, False)
+    return own
+
+
 class Connection:
     """Calls go out by `call`; `receive` gets the updates, those in answers to calls too.
 
@@ -77,29 +103,15 @@ class Connection:
         reconnected: Callable[[], None],
     ) -> None:
         """Raises WrongSetting, also where the public key cannot be read."""
-        token = settings.bot_token.get_secret_value()
-        number = token.partition(":")[0]
-        if not (number.isascii() and number.isdigit()):
-            raise WrongSetting("[telegram] bot_token: is not as @BotFather gives it (123456:ABC…)")
-        if not (settings.api_id and settings.api_hash.get_secret_value()):
-            raise WrongSetting(
-                "[telegram] api_id and api_hash are needed with a bot_token: see https://my.telegram.org"
-            )
-        self.bot = int(number)
+        self.bot = checked(settings)
         self.problem: str | None = "not connected yet"
         self._settings = settings
-        self._token = token
-        self._kept = Kept(folder, token)
+        self._token = settings.bot_token.get_secret_value()
+        self._kept = Kept(folder, self._token)
         self._receive = receive
         self._reconnected = reconnected
-        self._address: Address | None = None
         center = settings.data_center
-        if center is not None:
-            try:
-                keys.trust(center.public_key_file)
-            except keys.UnusableKey as error:
-                raise WrongSetting(str(error)) from None
-            self._address = (center.host, center.port)
+        self._address: Address | None = None if center is None else (center.host, center.port)
         self._client = Client(settings.api_id, settings.api_hash.get_secret_value(), receive)
         self._session: Session | None = None
         self._connected = asyncio.Event()

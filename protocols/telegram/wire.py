@@ -11,12 +11,14 @@ from typing import Protocol
 import structlog
 
 from protocols import messages as m
-from protocols.telegram.connection import Connection
+from protocols.telegram.connection import Connection, WrongSetting
 from protocols.telegram.handling import Handling
 from protocols.telegram.sender import TelegramSender
 from protocols.telegram.updates import Ask, Updates
 from protocols.telegram.values import Incoming, Undelivered
 from settings import Settings
+
+__all__ = ["HandlesUpdates", "Wire", "WrongSetting", "folder", "opened"]
 
 log = structlog.get_logger()
 
