@@ -1,6 +1,7 @@
 """The configuration: what is read from where, and what a mistake is answered with."""
 
 import re
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,29 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
     broken.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match="UTF-8"):
         load(broken, {})
+
+
+def test_quiet_hours_are_two_times_of_a_zone(tmp_path: Path) -> None:
+    told = _load(tmp_path, "[broadcast]\nquiet_from = '22:00'\nquiet_until = '08:30'", APO_BROADCAST__TIME_ZONE="UTC")
+    hours = told.broadcast
+    assert (hours.quiet_from, hours.quiet_until, hours.time_zone) == (time(22), time(8, 30), "UTC")
+    assert _load(tmp_path, APO_BROADCAST__QUIET_FROM="").broadcast.quiet_from is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("quiet_from = '25:00'\nquiet_until = '08:00'", "from 00:00 to 23:59"),
+        ("quiet_from = 22\nquiet_until = '08:00'", "from 00:00 to 23:59"),
+        ("quiet_from = '22:00'", "both, or none"),
+        ("quiet_from = '22:00'\nquiet_until = '22:00'", "nothing would ever be sent"),
+        ("time_zone = 'Europe/Atlantis'", "'Europe/Atlantis' is not a time zone"),
+        ("time_zone = '../etc/passwd'", "is not a time zone"),
+        ("time_zone = 'Europe'", "is not a time zone"),
+        ("time_zone = ''", "is not a time zone"),
+    ],
+)
+def test_quiet_hours_that_cannot_be_are_refused(tmp_path: Path, lines: str, said: str) -> None:
+    fault = _fault(tmp_path, f"[broadcast]\n{lines}")
+    assert said in fault
+    assert "[broadcast]" in fault

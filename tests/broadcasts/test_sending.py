@@ -436,6 +436,37 @@ async def test_a_commit_whose_answer_is_lost_counts_once(stand: Stand, server: s
     assert all(len(chat) == 1 for chat in stand.telegram.chats.values())
 
 
+async def test_connections_that_break_again_and_again_cost_nothing(stand: Stand, server: str) -> None:
+    await stand.people(*range(1, 301))
+    broadcast = await stand.create()
+    own = await open_pool(server)
+    stand.pool, theirs = own, stand.pool
+    async with own.acquire() as hand:
+        await hand.execute("SET application_name = 'test'")
+        stand.pool = theirs
+        stand.start()
+        stand.pool = own
+        await stand.begin(broadcast)
+        for reached in (50, 120, 200):
+            async with asyncio.timeout(30):
+                while len(stand.telegram.chats) < reached:
+                    await asyncio.sleep(0)
+            await hand.execute(
+                """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE application_name = 'apo' AND datname = current_database()"""
+            )
+        async with asyncio.timeout(30):
+            while await hand.fetchval("SELECT state FROM broadcasts") != "finished":
+                await asyncio.sleep(0.002)
+        row = await hand.fetchrow("SELECT sent, failed, blocked, recipients FROM broadcasts")
+    await stand.stop()
+    await own.close()
+    stand.pool = theirs
+    assert row is not None
+    assert tuple(row) == (300, 0, 0, 300)
+    assert all(len(chat) == 1 for chat in stand.telegram.chats.values())
+
+
 async def test_while_outcomes_cannot_be_written_only_so_many_are_sent(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
