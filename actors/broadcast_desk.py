@@ -20,6 +20,8 @@ from protocols.messages import (
     Broadcast,
     BroadcastContent,
     Broadcasts,
+    ChangeAudience,
+    Conflict,
     CountAudience,
     CreateBroadcast,
     FieldError,
@@ -27,6 +29,7 @@ from protocols.messages import (
     ListBroadcasts,
     NotFound,
     ShowBroadcast,
+    ShowBroadcastContent,
 )
 from storage.postgres import broadcasts as sql
 from storage.postgres.pool import Pool
@@ -38,6 +41,7 @@ LONGEST_SIDES = 10_000  # width and height together
 LONGEST_SHAPE = 20  # times as wide as high, or the other way round
 LONGEST_CAPTION = 1024
 FURTHEST_START = timedelta(days=366)
+NOBODY = "Nobody would get it: none of these is reached by Telegram and wants messages"
 PICTURES_AT_ONCE = 2  # decoded, for each may take a hundred megabytes
 
 
@@ -69,7 +73,7 @@ class BroadcastDesk:
                 raise _invalid("start_at", f"At most {FURTHEST_START.days} days from now")
         recipients = await sql.count_audience(self._pool, message.audience, now)
         if recipients == 0:
-            raise _invalid("audience", "Nobody would get it: none of these is reached by Telegram and wants messages")
+            raise _invalid("audience", NOBODY)
         row = await sql.add(
             self._pool, _content(message), message.audience, recipients=recipients, now=now, start_at=message.start_at
         )
@@ -80,6 +84,23 @@ class BroadcastDesk:
 
     async def count_audience(self, message: CountAudience) -> AudienceCount:
         return AudienceCount(recipients=await sql.count_audience(self._pool, message.audience, moment(self._clock())))
+
+    async def change_audience(self, message: ChangeAudience) -> Broadcast:
+        """Raises Invalid when nobody would get it, Conflict when it was started, NotFound."""
+        now = moment(self._clock())
+        recipients = await sql.count_audience(self._pool, message.audience, now)
+        if recipients == 0:
+            raise _invalid("audience", NOBODY)
+        row = await sql.change_audience(self._pool, message.broadcast, message.audience, recipients)
+        if row is None:
+            state = (await self.show(ShowBroadcast(user=message.user, broadcast=message.broadcast))).state
+            raise Conflict(f"The broadcast is {state}: its audience stands", state=state)
+        return shown(row, self._live, now)
+
+    async def content(self, message: ShowBroadcastContent) -> BroadcastContent:
+        """Raises NotFound."""
+        await self.show(ShowBroadcast(user=message.user, broadcast=message.broadcast))
+        return await sql.content(self._pool, message.broadcast)
 
     async def show(self, message: ShowBroadcast) -> Broadcast:
         """Raises NotFound."""

@@ -448,6 +448,17 @@ ROUTES: Final[tuple[Route, ...]] = (
             "answers; it ends when the message is finished or cancelled. For administrators."
         ),
     ),
+    Route(
+        "PATCH",
+        "/admin/broadcasts/{broadcast}",
+        m.ChangeAudience,
+        m.Broadcast,
+        BROADCASTS,
+        "Choose who gets a mass message",
+        conflict="It was started: its audience stands.",
+        note="For administrators.",
+        example={"audience": {"active_days": 30}},
+    ),
     *(
         Route(
             "POST",

@@ -82,6 +82,12 @@ class BroadcastCommand(AdminCommand):
     broadcast: Annotated[int, Field(ge=1, lt=2**63)]
 
 
+class ChangeAudience(BroadcastCommand):
+    """Of one that has not been started."""
+
+    audience: Audience
+
+
 class StartBroadcast(BroadcastCommand):
     pass
 
@@ -100,6 +106,10 @@ class CancelBroadcast(BroadcastCommand):
 
 class ShowBroadcast(BroadcastCommand):
     pass
+
+
+class ShowBroadcastContent(BroadcastCommand):
+    """What each recipient would get."""
 
 
 class ListBroadcasts(AdminCommand):

@@ -152,6 +152,17 @@ async def content(db: Executor, broadcast: int) -> BroadcastContent:
     return BroadcastContent.model_validate(dict(row))
 
 
+async def change_audience(db: Executor, broadcast: int, audience: Audience, recipients: int) -> Record | None:
+    """Of one that has not been started: the shown columns; None where it has, or there is none."""
+    return await db.fetchrow(
+        f"""UPDATE broadcasts SET audience = $2, recipients = $3
+            WHERE id = $1 AND state IN ('draft', 'scheduled') RETURNING {SHOWN}""",  # noqa: S608 a constant
+        broadcast,
+        audience.model_dump(exclude_none=True),
+        recipients,
+    )
+
+
 async def list_deliveries(pool: Pool, broadcast: int, now: datetime) -> int | None:
     """Write down whom a running broadcast goes to, all at once; returns how many these are.
 

@@ -201,3 +201,15 @@ async def test_the_figures_are_among_the_metrics(admin: Client) -> None:
     shown = (await admin.page("/metrics")).content.decode()
     for name in ("messages_total", "rate", "left", "floods_total"):
         assert f"# HELP apo_broadcast_{name}" in shown
+
+
+async def test_the_audience_of_a_draft_can_be_changed_until_it_is_started(admin: Client) -> None:
+    place = f"{PLACE}/{(await made(admin))['id']}"
+    changed = await admin.ask("PATCH", place, {"audience": {"grades": [7]}})
+    assert (changed["recipients"], changed["audience"]["grades"]) == (100, [7])
+    refusal = await admin.ask("PATCH", place, {"audience": {"users": [1]}}, status=422)
+    assert paths_of(refusal) == {"audience"}
+    await admin.post(f"{place}/start")
+    told = await admin.ask("PATCH", place, {"audience": {"grades": [7]}}, status=409)
+    assert told["state"] == "running"
+    await admin.post(f"{place}/cancel")
