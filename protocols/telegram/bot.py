@@ -10,6 +10,7 @@ from protocols.messages import Chat, MarkUnreachable, MeetChat, NotFound, Person
 from protocols.telegram.callbacks import (
     Choose,
     Go,
+    OfBroadcast,
     OfKnown,
     OfQuestion,
     OfSubject,
@@ -17,7 +18,7 @@ from protocols.telegram.callbacks import (
     Review,
     decode,
 )
-from protocols.telegram.screens import account, figures, menu, refusals, reporting, setup, start, subjects, training
+from protocols.telegram.screens import account, broadcast, figures, menu, refusals, reporting, setup, start, subjects, training
 from protocols.telegram.turn import Asked, LastVerdict, Sends, Turn, person_name, random_id_of
 from protocols.telegram.values import Blocked, Incoming, Outgoing, Pressed, Styled, Unreachable, Wrote
 
@@ -145,6 +146,9 @@ class Bot:
                 await training.review(turn, meant)
             case Choose():
                 await self._choose(turn, meant)
+            case OfBroadcast():
+                await broadcast.press(turn, meant)
+                self._watch(turn, meant.broadcast)
 
     async def _go(self, turn: Turn, meant: Go) -> None:
         match meant.place:
@@ -181,6 +185,8 @@ class Bot:
                 await turn.show(account.erase_again_screen(turn.t))
             case "erase-now":
                 await account.erase(turn)
+            case "broadcast":
+                await broadcast.open_broadcasts(turn)
 
     async def _of_subject(self, turn: Turn, meant: OfSubject) -> None:
         if meant.verb == "announced":
@@ -211,7 +217,7 @@ class Bot:
             case Choose("days", period):
                 await figures.open_statistics(turn, period)
             case Choose("grade", _) if isinstance(turn.incoming, Wrote):
-                await start.ask_grade(turn)
+                await start.ask_grade(turn, notice=turn.t(start.GRADE_WANTED))
             case _:
                 await turn.toast(turn.t("This button does not work any more."))
 
@@ -243,6 +249,9 @@ class Bot:
                 await turn.delete_typed()
             return
         expected = turn.expected
+        if expected["what"] == "broadcast" and wrote.other is None:
+            await broadcast.compose(turn, wrote)
+            return
         if wrote.other is not None or wrote.picture is not None or not text:
             await self._puzzled(turn)
             return
@@ -299,6 +308,8 @@ class Bot:
                 await account.open_settings(turn, below=True)
             case "help":
                 await menu.open_help(turn, below=True)
+            case "broadcast":
+                await broadcast.open_broadcasts(turn, below=True)
             case "link" if argument:
                 await account.link(turn, argument, below=True)
             case "link":

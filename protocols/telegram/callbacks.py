@@ -34,6 +34,7 @@ Place = Literal[
     "erase",
     "erase-again",
     "erase-now",
+    "broadcast",
 ]
 Setting = Literal["language", "grade", "name", "notify", "days"]
 SubjectVerb = Literal[
@@ -59,6 +60,7 @@ SubjectVerb = Literal[
 ]
 QuestionVerb = Literal["show", "pick", "done", "skip", "star", "unstar", "report", "finish", "finish-now"]
 KnownVerb = Literal["star", "unstar", "report"]
+BroadcastVerb = Literal["open", "everyone", "grade", "subject", "active", "start", "pause", "resume", "cancel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,16 @@ class Review:
     page: int = 0
 
 
-Pressable: TypeAlias = Go | Choose | OfSubject | OfQuestion | OfKnown | Review
+@dataclass(frozen=True, slots=True)
+class OfBroadcast:
+    """Something about a mass message, which only an administrator can do."""
+
+    verb: BroadcastVerb
+    broadcast: int
+    value: str = ""
+
+
+Pressable: TypeAlias = Go | Choose | OfSubject | OfQuestion | OfKnown | Review | OfBroadcast
 
 _TOKEN = r"([A-Za-z0-9_-]{8})"  # noqa: S105 no password
 _FORMS: Final = {
@@ -125,12 +136,14 @@ _FORMS: Final = {
     "s": re.compile(rf"s:([a-z]+):{_TOKEN}:([A-Za-z0-9._-]{{0,32}})"),
     "q": re.compile(rf"q:([a-z-]+):{_TOKEN}:([01])([a-z]{{0,26}})"),
     "k": re.compile(rf"k:([a-z]+):{_TOKEN}:([^\x00-\x20]+)"),
+    "b": re.compile(r"b:([a-z]+):([1-9][0-9]{0,17}):([A-Za-z0-9_-]{0,8})"),
     "r": re.compile(r"r:(0|[1-9][0-9]{0,2}):([^\x00-\x20]+)"),
 }
 _PLACES: Final[dict[str, Place]] = {name: name for name in get_args(Place)}
 _SETTINGS: Final[dict[str, Setting]] = {name: name for name in get_args(Setting)}
 _SUBJECT_VERBS: Final[dict[str, SubjectVerb]] = {name: name for name in get_args(SubjectVerb)}
 _QUESTION_VERBS: Final[dict[str, QuestionVerb]] = {name: name for name in get_args(QuestionVerb)}
+_BROADCAST_VERBS: Final[dict[str, BroadcastVerb]] = {name: name for name in get_args(BroadcastVerb)}
 _KNOWN_VERBS: Final[dict[str, KnownVerb]] = {name: name for name in get_args(KnownVerb)}
 
 
@@ -173,6 +186,8 @@ def _written(value: Pressable) -> bytes:
             text = f"q:{verb}:{token}:{int(starred)}{picked}"
         case OfKnown(verb, subject, question):
             text = f"k:{verb}:{subject}:{question}"
+        case OfBroadcast(verb, broadcast, chosen):
+            text = f"b:{verb}:{broadcast}:{chosen}"
         case Review(training, page):
             text = f"r:{page}:{training}"
     return text.encode("utf-8", "surrogatepass")  # what is no text does not come back
@@ -195,6 +210,9 @@ def _read(letter: str, found: re.Match[str]) -> Pressable | None:
         case "k":
             of_known = _KNOWN_VERBS.get(found[1])
             return None if of_known is None else OfKnown(of_known, found[2], found[3])
+        case "b":
+            of_broadcast = _BROADCAST_VERBS.get(found[1])
+            return None if of_broadcast is None else OfBroadcast(of_broadcast, int(found[2]), found[3])
     return Review(found[2], int(found[1]))
 
 

@@ -16,6 +16,7 @@ LANGUAGE_NAMES: dict[Language, str] = {"ru": "Русский", "en": "English"}
 GRADES = range(1, 12)
 NOT_AT_SCHOOL = "none"
 LINK_PREFIX = "subject_"
+GRADE_WANTED = mark("Please tap your grade, or write it as a number from 1 to 11.")
 NAME_WANTED = mark("Please write your name as a message: one line of at most 100 letters.")
 
 
@@ -39,7 +40,7 @@ def name_screen(t: Texts, suggested: str, *, back: bool = False, notice: str = "
     return Screen(paragraphs(notice, *words), keys)
 
 
-def grade_screen(t: Texts, *, back: bool = False) -> Screen:
+def grade_screen(t: Texts, *, back: bool = False, notice: str = "") -> Screen:
     words: list[str | Styled] = [
         bold(t("Which grade are you in?")),
         t("It helps to choose what fits you, and is told to nobody."),
@@ -48,7 +49,7 @@ def grade_screen(t: Texts, *, back: bool = False) -> Screen:
     keys += ((key(t("Not at school"), Choose("grade", NOT_AT_SCHOOL)),),)
     if back:
         keys += ((key(t("‹ Settings"), Go("settings")),),)
-    return Screen(paragraphs(*words), keys)
+    return Screen(paragraphs(notice, *words), keys)
 
 
 async def start(turn: Turn, argument: str) -> None:
@@ -86,9 +87,9 @@ async def ask_name(turn: Turn, *, notice: str = "", below: bool = False) -> None
     await turn.show(name_screen(turn.t, suggested, back=bool(turn.state.get("met")), notice=notice), below=below)
 
 
-async def ask_grade(turn: Turn) -> None:
+async def ask_grade(turn: Turn, *, notice: str = "") -> None:
     turn.expect("grade")
-    await turn.show(grade_screen(turn.t, back=bool(turn.state.get("met"))))
+    await turn.show(grade_screen(turn.t, back=bool(turn.state.get("met")), notice=notice))
 
 
 async def choose_name(turn: Turn, name: str) -> None:
