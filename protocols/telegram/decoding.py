@@ -37,7 +37,7 @@ ENTITIES: dict[type[TLObject], EntityType] = {
 def sender(user: raw.types.User) -> Sender:
     language = language_of(user.lang_code)
     name = " ".join(filter(None, (user.first_name, user.last_name)))
-    name = _NOT_IN_NAMES.sub(" ", name).strip()[:LONGEST_NAME].strip()
+    name = " ".join(_NOT_IN_NAMES.sub(" ", name).split())[:LONGEST_NAME].strip()
     return Sender(Peer(user.id, user.access_hash or 0), name or ("Ученик" if language == "ru" else "Student"), language)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TypeAlias
@@ -43,6 +44,7 @@ class Handling:
         self._chats: dict[int, deque[_Task]] = {}
         self._next: deque[int] = deque()  # chats that wait for one of CHATS_AT_ONCE
         self._workers: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
         self._rest = asyncio.Event()
         self._rest.set()
         self.waiting = 0
@@ -71,9 +73,12 @@ class Handling:
 
     async def close(self, seconds: float) -> None:
         """Finish what was submitted, for at most so long; what is left then is not done."""
-        try:
-            await asyncio.wait_for(self.at_rest(), seconds)
-        except TimeoutError:
+        self._closing.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._workers:
+                    await asyncio.wait(self._workers)
+        if self.waiting:
             log.warning("not all that came from Telegram was handled: it comes again", waiting=self.waiting)
         workers = list(self._workers)
         for worker in workers:
@@ -96,7 +101,8 @@ class Handling:
         tasks = self._chats[person]
         while tasks:
             task = tasks[0]
-            await self._until_done(task.incoming)
+            if not await self._handled(task.incoming):
+                return
             metrics.HANDLING.observe(perf_counter() - task.arrived)
             tasks.popleft()
             self.waiting -= 1
@@ -105,14 +111,15 @@ class Handling:
         if not self.waiting:
             self._rest.set()
 
-    async def _until_done(self, incoming: Incoming) -> None:
+    async def _handled(self, incoming: Incoming) -> bool:
+        """Try until it need not come again; False: that is not to be while this closes."""
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
                 async with asyncio.timeout(HANDLING_SECONDS):
                     await self._handle(incoming)
                 metrics.UPDATES.labels("handled").inc()
-                return
+                return True
             except (Unavailable, Offline, Flooded) as error:
                 metrics.UPDATES.labels("again").inc()
                 log.warning("what came from Telegram is handled again in a moment", why=str(error))
@@ -122,8 +129,10 @@ class Handling:
                 metrics.UPDATES.labels("failed").inc()
                 log.exception("what came from Telegram could not be handled")
                 await self._say_sorry(incoming)
-                return
-            await asyncio.sleep(pause)
+                return True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), pause)
+                return False
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _say_sorry(self, incoming: Incoming) -> None:

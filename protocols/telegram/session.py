@@ -151,6 +151,10 @@ class Session(pyrogram.session.Session):
             self._refusal = error  # `start` swallows it, and would try again
             raise
 
+    async def recv_worker(self) -> None:
+        await super().recv_worker()  # type: ignore[no-untyped-call]
+        self.lose()  # also while it was starting: then nobody else says so
+
     async def restart(self) -> None:
         """What Pyrogram does when the connection has ended."""
         self.lose()

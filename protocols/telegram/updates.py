@@ -29,7 +29,7 @@ Ask: TypeAlias = Callable[[m.Message], Awaitable[m.Message]]
 People: TypeAlias = Mapping[int, raw.base.User]
 
 GAP_SECONDS = 0.5  # what arrives out of order arrives soon; the documentation's own suggestion
-IDLE_SECONDS = 300.0  # Telegram sometimes stops to send updates: then it is asked
+IDLE_SECONDS = 60.0  # Telegram sometimes stops to send updates, or ends an authorization silently: it is asked
 SAVE_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
 MOST_WAITING = 5_000  # that wait to be handled; until half of it is, nothing is taken

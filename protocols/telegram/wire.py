@@ -32,6 +32,7 @@ class HandlesUpdates(Protocol):
     async def begin(self) -> None: ...
     async def handle(self, incoming: Incoming) -> None: ...
     async def apologise(self, incoming: Incoming) -> None: ...
+    async def close(self) -> None: ...
 
 
 class Wire:
@@ -79,6 +80,7 @@ async def opened(
             finally:
                 updates.close()
                 await handling.close(STOP_SECONDS)
+                await bot.close()
                 await _save(updates, connection.bot)
                 for task in running:
                     task.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -43,6 +44,9 @@ class Echo:
         self.came: list[Incoming] = []
         self.sorry: list[Incoming] = []
         self._handle = handle or echo
+
+    async def close(self) -> None:
+        pass
 
     async def begin(self) -> None:
         await self.sender.set_commands("en", {"start": "Begin"})
@@ -101,11 +105,15 @@ async def wired(
 ) -> AsyncIterator[Wired]:
     """The wire, connected and taking updates."""
     bots: list[Echo] = []
+    calls = len(center.log)
 
     def make(sender: TelegramSender) -> Echo:
         bots.append(Echo(sender, handle))
         return bots[0]
 
     async with wire.opened(settings(center, folder, **environment), ask or Memory().ask, make) as opened:
-        await center.online()
+        # From its first question for what it missed on, a bot that never was here before knows where it began.
+        async with asyncio.timeout(30):
+            while not any(call.method == "updates.getDifference" for call in center.log[calls:]):
+                await asyncio.sleep(0.01)
         yield Wired(opened, bots[0])
