@@ -18,7 +18,16 @@ from actors.storage import Append, Load, SaveSnapshot, StorageActor
 from actors.training import rules, views
 from actors.training.rules import Context
 from actors.training.state import UnreadableSnapshot, from_bytes, to_bytes
-from protocols.messages import AnyEvent, JournalEvent, Message, Refusal, SessionCommand, Unavailable, is_of_session
+from protocols.messages import (
+    AnyEvent,
+    ExtendTime,
+    JournalEvent,
+    Message,
+    Refusal,
+    SessionCommand,
+    Unavailable,
+    is_of_session,
+)
 from storage.postgres.journal import History, Record
 
 log = structlog.get_logger()
@@ -98,7 +107,8 @@ class SessionActor(EventLoopActor):
             raise Unavailable("Too many of your requests are waiting. Please try again.")
         context = Context(around.clock(), around.bank, around.random)
         state = self._state
-        events = rules.expire(state, context.now)
+        # Before time has its say, an outage gives back what it took of it.
+        events = () if command.__class__ is ExtendTime else rules.expire(state, context.now)
         for event in events:
             state = rules.evolve(state, event)
         reply: Message | Refusal

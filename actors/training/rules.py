@@ -25,9 +25,11 @@ from actors.training.state import (
     SKIPPED,
     UNTOUCHED,
     Answer,
+    Contest,
     Reason,
     SessionState,
     TrainingState,
+    Untold,
     initial,
     numbers,
     training_id,
@@ -38,6 +40,7 @@ from protocols.messages import (
     AnyQuestion,
     Conflict,
     EraseSession,
+    ExtendTime,
     FavoriteSet,
     FinishTraining,
     GiveAnswer,
@@ -47,6 +50,7 @@ from protocols.messages import (
     NotFound,
     QuestionAnswered,
     QuestionSkipped,
+    ResultsTold,
     SessionCommand,
     SessionErased,
     SessionLeft,
@@ -55,7 +59,9 @@ from protocols.messages import (
     SkipQuestion,
     StartTraining,
     Subject,
+    TakeContest,
     TakeOver,
+    TimeExtended,
     TrainingFinished,
     TrainingStarted,
     Unavailable,
@@ -109,11 +115,16 @@ class Context(NamedTuple):
 
 
 def expire(state: SessionState, now: int) -> tuple[AnyEvent, ...]:
-    """The end of an exam whose time is up: at its deadline, however late that is noticed."""
+    """What time has brought: an exam ends at its deadline, however late that is noticed, and results are told."""
     training = state.training
-    if training is None or training.deadline is None or not training.open or now < training.deadline:
-        return ()
-    return (_finished(state, training, training.deadline, "time"),)
+    if training is not None and training.deadline is not None and training.open and now >= training.deadline:
+        ended = _finished(state, training, training.deadline, "time")
+        return ended, *_told(evolve(state, ended), now)
+    return _told(state, now) if state.untold else ()
+
+
+def _told(state: SessionState, now: int) -> tuple[AnyEvent, ...]:
+    return tuple([ResultsTold(at=now, training=one.training) for one in state.untold if now >= one.results_at])
 
 
 def decide(state: SessionState, command: SessionCommand, context: Context) -> tuple[AnyEvent, ...]:
@@ -140,6 +151,10 @@ def decide(state: SessionState, command: SessionCommand, context: Context) -> tu
             return _join(state, command, context)
         case TakeOver():
             return _take_over(state, command, context)
+        case TakeContest():
+            return _take_contest(state, command, context)
+        case ExtendTime():
+            return _extend(state, command, context)
     raise TypeError(f"no rule for {type(command).__name__}")
 
 
@@ -184,6 +199,7 @@ def _finished(state: SessionState, training: TrainingState, at: int, reason: Rea
 def _start(state: SessionState, command: StartTraining, context: Context) -> tuple[AnyEvent, ...]:
     if command.request is not None and state.training is not None and command.request == state.training.request:
         return ()
+    _refuse_during_contest(state, context.now)
     subject = context.bank.subject(command.subject)
     if subject is None:
         raise NotFound(f"there is no subject {command.subject!r}")
@@ -232,6 +248,95 @@ def _nothing_matches(command: StartTraining, index: SubjectIndex, history: Histo
         return Conflict(f"the subject {command.subject!r} has no questions yet", without={})
     counts = ", ".join(f"{count} without {name!r}" for name, count in without.items())
     return Conflict(f"no question matches all filters; {counts}", without=dict(without))
+
+
+def _refuse_during_contest(state: SessionState, now: int) -> None:
+    """A contest is taken part in once: its training ends by its last answer, by its time, or on purpose."""
+    training = state.training
+    if training is None or training.contest is None or not training.open:
+        return
+    assert training.deadline is not None, "a contest has an end"
+    seconds = max(0, training.deadline - now) // _SECOND
+    raise Conflict(
+        f"a contest is being taken part in, and {seconds} s of it are left: finish its training first",
+        contest=training.contest.id,
+        training=training_id(state.user, training.number),
+        remaining_seconds=seconds,
+    )
+
+
+def contest_training(state: SessionState, contest: int) -> str | None:
+    """The id of the training by which a contest was taken part in."""
+    return next((training for taken, training in state.contests if taken == contest), None)
+
+
+def _take_contest(state: SessionState, command: TakeContest, context: Context) -> tuple[AnyEvent, ...]:
+    if contest_training(state, command.contest) is not None:
+        return ()
+    now = context.now
+    if now < command.starts_at:
+        seconds = -(-(command.starts_at - now) // _SECOND)
+        raise Conflict(f"the contest begins in {seconds} s", starts_in_seconds=seconds)
+    if now >= command.ends_at:
+        raise Conflict("the contest is over")
+    _refuse_during_contest(state, now)
+    questions = command.questions
+    if questions is None:
+        # Not what this student has seen or not: all shall be alike.
+        index = context.bank.index(command.subject)
+        questions = tuple(draw(index, command.filters, History(), command.size, context.random))
+        if not questions:
+            raise Conflict("no question fits this contest any more; tell an administrator")
+    events: tuple[AnyEvent, ...] = ()
+    if state.training is not None and state.training.open:
+        events = (_finished(state, state.training, now, "replaced"),)
+    started = TrainingStarted(
+        at=now,
+        training=training_id(state.user, state.trainings + 1),
+        subject=command.subject,
+        mode="exam",
+        questions=questions,
+        seed=context.random.getrandbits(32),
+        deadline=min(now + command.minutes * 60 * _SECOND, command.ends_at),
+        platform=command.platform,
+        contest=command.contest,
+        results_at=command.ends_at if command.hidden else None,
+    )
+    return (*events, started)
+
+
+def _extend(state: SessionState, command: ExtendTime, context: Context) -> tuple[AnyEvent, ...]:
+    training = state.training
+    deadline, extended, results_at = None, 0, None
+    if (
+        training is not None
+        and training.contest is not None
+        and command.training == training_id(state.user, training.number)
+        and training.open
+    ):
+        assert training.deadline is not None, "a contest has an end"
+        if command.outage <= training.contest.outage:
+            return ()
+        deadline, extended, results_at = training.deadline, training.contest.extended, training.contest.results_at
+        if deadline > command.began:  # else its time was up before
+            given = max(0, command.ended - max(command.began, training.started_at))
+            deadline, extended = deadline + given, extended + given
+        if results_at is not None:
+            results_at = max(results_at, command.ends_at)
+    else:
+        untold = next((one for one in state.untold if one.training == command.training), None)
+        if untold is None or untold.results_at >= command.ends_at:
+            return ()
+        results_at = command.ends_at
+    extension = TimeExtended(
+        at=context.now,
+        training=command.training,
+        outage=command.outage,
+        deadline=deadline,
+        results_at=results_at,
+        extended=extended,
+    )
+    return (extension,)
 
 
 def _answer(state: SessionState, command: GiveAnswer, context: Context) -> tuple[AnyEvent, ...]:
@@ -330,6 +435,7 @@ def _favorite(state: SessionState, command: SetFavorite, context: Context) -> tu
 def _join(state: SessionState, command: JoinInto, context: Context) -> tuple[AnyEvent, ...]:
     if command.into == state.user:
         raise Conflict("an account cannot be joined with itself")
+    _refuse_during_contest(state, context.now)
     left = SessionLeft(at=context.now, into=command.into)
     if state.training is not None and state.training.open:
         return _finished(state, state.training, context.now, "joined"), left
@@ -353,12 +459,16 @@ def evolve(state: SessionState, event: AnyEvent) -> SessionState:
     if event.type == "skipped":
         return _with_training(state, _after_skip(_the_training(state), event))
     if event.type == "started":
-        return state._replace(trainings=state.trainings + 1, training=_after_start(state, event))
+        return _after_start(state, event)
     if event.type == "finished":
         return _after_finish(state, _the_training(state), event)
     if event.type == "favorite":
         change = _added if event.favorite else _removed
         return state._replace(favorites=change(state.favorites, (event.question,)))
+    if event.type == "extended":
+        return _after_extension(state, event)
+    if event.type == "told":
+        return _after_telling(state, event)
     if event.type == "left":
         return state._replace(training=None, joined_into=event.into)
     if event.type == "joined":
@@ -383,11 +493,13 @@ def _with_training(state: SessionState, training: TrainingState) -> SessionState
         state.erased,
         state.joined_into,
         state.joined,
+        state.contests,
+        state.untold,
     )
 
 
-def _after_start(state: SessionState, event: TrainingStarted) -> TrainingState:
-    return TrainingState(
+def _after_start(state: SessionState, event: TrainingStarted) -> SessionState:
+    training = TrainingState(
         number=state.trainings + 1,
         subject=sys.intern(event.subject),
         mode=event.mode,
@@ -399,6 +511,10 @@ def _after_start(state: SessionState, event: TrainingStarted) -> TrainingState:
         marks=bytes(len(event.questions)),
         request=event.request,
     )
+    if event.contest is not None:
+        training = training._replace(contest=Contest(event.contest, event.results_at))
+        state = state._replace(contests=(*state.contests, (event.contest, event.training)))
+    return state._replace(trainings=state.trainings + 1, training=training)
 
 
 def _after_answer(before: TrainingState, event: QuestionAnswered) -> TrainingState:
@@ -418,6 +534,7 @@ def _after_answer(before: TrainingState, event: QuestionAnswered) -> TrainingSta
         (*before.answers, Answer(event.question, event.response, score, event.seconds)),
         before.correct + (verdict_of(score) == "correct"),
         request=before.request,
+        contest=before.contest,
     )
 
 
@@ -436,10 +553,42 @@ def _after_finish(state: SessionState, training: TrainingState, event: TrainingF
     right = [answer.question for answer in training.answers if verdict_of(answer.score) == "correct"]
     not_right = [answer.question for answer in training.answers if verdict_of(answer.score) != "correct"]
     seen = [number for number, mark in zip(training.questions, training.marks, strict=True) if mark != UNTOUCHED]
+    state = state._replace(
+        training=training._replace(finished_at=event.at, reason=event.reason), seen=_added(state.seen, seen)
+    )
+    if training.contest is not None and training.contest.results_at is not None:
+        # One's mistakes would tell what the contest does not tell yet.
+        untold = Untold(event.training, training.contest.results_at, tuple(right), tuple(not_right))
+        return state._replace(untold=(*state.untold, untold))
+    return state._replace(mistakes=_added(_removed(state.mistakes, right), not_right))
+
+
+def _after_extension(state: SessionState, event: TimeExtended) -> SessionState:
+    training = state.training
+    if event.deadline is not None:
+        assert training is not None and training.contest is not None and training.deadline is not None  # noqa: PT018
+        given = event.deadline - training.deadline
+        contest = training.contest._replace(results_at=event.results_at, outage=event.outage, extended=event.extended)
+        return _with_training(
+            state,
+            training._replace(deadline=event.deadline, touched_at=training.touched_at + given, contest=contest),
+        )
+    assert event.results_at is not None
+    results_at = event.results_at
+    if training is not None and event.training == training_id(state.user, training.number):
+        assert training.contest is not None
+        training = training._replace(contest=training.contest._replace(results_at=results_at))
+    untold = tuple(
+        one._replace(results_at=results_at) if one.training == event.training else one for one in state.untold
+    )
+    return state._replace(training=training, untold=untold)
+
+
+def _after_telling(state: SessionState, event: ResultsTold) -> SessionState:
+    told = next(one for one in state.untold if one.training == event.training)
     return state._replace(
-        training=training._replace(finished_at=event.at, reason=event.reason),
-        seen=_added(state.seen, seen),
-        mistakes=_added(_removed(state.mistakes, right), not_right),
+        untold=tuple(one for one in state.untold if one is not told),
+        mistakes=_added(_removed(state.mistakes, told.right), told.wrong),
     )
 
 
@@ -452,6 +601,7 @@ def _after_join(state: SessionState, event: AccountJoined) -> SessionState:
         mistakes=_added(state.mistakes, memory.mistakes),
         favorites=_added(state.favorites, memory.favorites),
         joined=(*state.joined, event.source),
+        contests=(*state.contests, *(one for one in memory.contests if contest_training(state, one[0]) is None)),
     )
 
 

@@ -37,6 +37,28 @@ class Answer(NamedTuple):
     seconds: float
 
 
+class Contest(NamedTuple):
+    """What a training has of the contest that it belongs to. Times are in microseconds.
+
+    `results_at` is when the results may be told, None: as soon as the training is over. `outage` is the last one that
+    was made up for, `extended` what was given back in all.
+    """
+
+    id: int
+    results_at: int | None
+    outage: int = 0
+    extended: int = 0
+
+
+class Untold(NamedTuple):
+    """A finished training of a contest whose results are not told yet: what it will add to one's mistakes."""
+
+    training: str
+    results_at: int
+    right: tuple[int, ...]
+    wrong: tuple[int, ...]
+
+
 class TrainingState(NamedTuple):
     """A training, open while `finished_at` is None. Times are in microseconds since 1970.
 
@@ -60,6 +82,7 @@ class TrainingState(NamedTuple):
     finished_at: int | None = None
     reason: Reason | None = None
     request: str | None = None
+    contest: Contest | None = None
 
     @property
     def open(self) -> bool:
@@ -98,6 +121,7 @@ class SessionState(NamedTuple):
 
     `seen` and `mistakes` take in a training when it finishes: until then its own answers tell.
     `joined_into` is the user of whom this one has become part; `joined` are those who became part of this one.
+    `contests` are those taken part in, each with the id of its training.
     """
 
     user: int
@@ -109,6 +133,8 @@ class SessionState(NamedTuple):
     erased: bool = False
     joined_into: int | None = None
     joined: tuple[int, ...] = ()
+    contests: tuple[tuple[int, str], ...] = ()
+    untold: tuple[Untold, ...] = ()
 
     @property
     def history(self) -> History:
@@ -139,6 +165,8 @@ def to_bytes(state: SessionState) -> bytes:
             "erased": state.erased,
             "joined_into": state.joined_into,
             "joined": state.joined,
+            "contests": state.contests,
+            "untold": state.untold,
             "training": None
             if training is None
             else {
@@ -157,6 +185,7 @@ def to_bytes(state: SessionState) -> bytes:
                 "finished_at": training.finished_at,
                 "reason": training.reason,
                 "request": training.request,
+                "contest": training.contest,
             },
         },
         ensure_ascii=False,
@@ -183,8 +212,13 @@ def from_bytes(snapshot: bytes) -> SessionState:
             mistakes=numbers(kept["mistakes"]),
             favorites=numbers(kept["favorites"]),
             erased=kept["erased"],
-            joined_into=kept.get("joined_into"),  # these two, and the request below, came later than the version
+            joined_into=kept.get("joined_into"),  # from here on, and from the request below, came after the version
             joined=tuple(kept.get("joined", ())),
+            contests=tuple((contest, training) for contest, training in kept.get("contests", ())),
+            untold=tuple(
+                Untold(training, results_at, tuple(right), tuple(wrong))
+                for training, results_at, right, wrong in kept.get("untold", ())
+            ),
         )
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise UnreadableSnapshot(f"broken snapshot: {error!r}") from error
@@ -207,6 +241,7 @@ def _training(kept: dict[str, Any]) -> TrainingState:  # Any: fresh from JSON
         finished_at=kept["finished_at"],
         reason=kept["reason"],
         request=kept.get("request"),
+        contest=None if kept.get("contest") is None else Contest(*kept["contest"]),
     )
 
 

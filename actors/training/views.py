@@ -11,13 +11,14 @@ from typing import Final
 from pydantic import JsonValue
 
 from actors.training.grading import grade, verdict_of
-from actors.training.rules import Bank, Context, own_training
+from actors.training.rules import Bank, Context, contest_training, own_training
 from actors.training.state import UNTOUCHED, Answer, SessionState, TrainingState, training_id
 from protocols.messages import (
     AcceptedNumber,
     AcceptedText,
     AnyQuestion,
     Choice,
+    ContestTaken,
     Done,
     FinishTraining,
     GiveAnswer,
@@ -42,12 +43,14 @@ from protocols.messages import (
     SkipQuestion,
     StartTraining,
     Summary,
+    TakeContest,
     TextKey,
     Training,
     Verdict,
 )
 
 WITH_OPTIONS: Final = (SingleQuestion, MultipleQuestion, OrderQuestion)
+_SECOND = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _64 = (1 << 64) - 1
 
@@ -62,19 +65,29 @@ def reply(state: SessionState, command: SessionCommand, context: Context) -> Mes
             return Skipped(next=shown_now(training, context.bank), progress=progress(training))
         case StartTraining() | FinishTraining() | ShowTraining():
             assert state.training is not None
-            return training_view(state.user, state.training, context.bank)
+            return training_view(state.user, state.training, context)
+        case TakeContest():
+            taken = contest_training(state, command.contest)
+            assert taken is not None
+            if state.training is None or taken != training_id(state.user, state.training.number):
+                return ContestTaken(training=taken)
+            return training_view(state.user, state.training, context)
         case JoinInto():
             return SessionMemory(
                 trainings=state.trainings,
                 seen=tuple(state.seen),
                 mistakes=tuple(state.mistakes),
                 favorites=tuple(state.favorites),
+                contests=state.contests,
             )
     return Done()
 
 
-def training_view(user: int, training: TrainingState, bank: Bank) -> Training:
-    """A training with its current question while it is open, with its summary once it is finished."""
+def training_view(user: int, training: TrainingState, context: Context) -> Training:
+    """A training with its current question while it is open, with its summary once it is finished and may be told."""
+    contest, bank = training.contest, context.bank
+    results_at = None if contest is None else contest.results_at
+    told = results_at is None or context.now >= results_at
     return Training(
         id=training_id(user, training.number),
         subject=training.subject,
@@ -84,9 +97,12 @@ def training_view(user: int, training: TrainingState, bank: Bank) -> Training:
         started_at=moment(training.started_at),
         finished_at=None if training.finished_at is None else moment(training.finished_at),
         deadline=None if training.deadline is None else moment(training.deadline),
-        progress=progress(training),
+        progress=progress(training, told),
         question=shown_now(training, bank),
-        summary=None if training.open else summary(training.questions, training.answers, bank),
+        summary=None if training.open or not told else summary(training.questions, training.answers, bank),
+        contest=None if contest is None else contest.id,
+        extended_seconds=0.0 if contest is None else contest.extended / _SECOND,
+        results_at=None if results_at is None else moment(results_at),
     )
 
 
@@ -135,14 +151,19 @@ def _feedback(question: AnyQuestion, answer: Answer) -> str | None:
         return None
 
 
-def progress(training: TrainingState) -> Progress:
+def progress(training: TrainingState, told: bool = False) -> Progress:
+    """`told`: the results of its contest are no secret any more."""
     answered, untouched = len(training.answers), training.marks.count(UNTOUCHED)
     return Progress.trusted(
         answered=answered,
-        correct=None if training.mode == "exam" and training.open else training.correct,
+        correct=None if training.mode == "exam" and _is_secret(training, told) else training.correct,
         skipped=len(training.questions) - answered - untouched,
         left=untouched + len(training.skipped),
     )
+
+
+def _is_secret(training: TrainingState, told: bool) -> bool:
+    return training.open or (training.contest is not None and training.contest.results_at is not None and not told)
 
 
 def summary(questions: Sequence[int], answers: Iterable[Answer], bank: Bank) -> Summary:

@@ -97,6 +97,37 @@ class SessionMemory(Message):
     seen: tuple[int, ...]
     mistakes: tuple[int, ...]
     favorites: tuple[int, ...]
+    contests: tuple[tuple[int, str], ...] = ()  # each with the training by which it was taken part in
+
+
+class TakeContest(SessionCommand):
+    """Take part in a contest: once, whatever was asked before. Times are in microseconds since 1970.
+
+    `questions` are the bank's numbers where all get the same; None: `size` of those that fit `filters` are drawn.
+    """
+
+    contest: int
+    subject: str
+    questions: tuple[int, ...] | None
+    size: int
+    filters: Filters
+    starts_at: int
+    ends_at: int
+    minutes: int
+    hidden: bool
+
+
+class ExtendTime(SessionCommand):
+    """The service could accept nothing from `began` to `ended`: give the time back to a contest's training.
+
+    `outage` numbers outages in their order; each counts once. `ends_at` is the contest's own end from now on.
+    """
+
+    training: str
+    outage: int
+    began: int
+    ended: int
+    ends_at: int
 
 
 class TakeOver(SessionCommand):
@@ -117,6 +148,8 @@ _SESSION_COMMANDS: frozenset[type[object]] = frozenset(
         EraseSession,
         JoinInto,
         TakeOver,
+        TakeContest,
+        ExtendTime,
     )
 )
 
@@ -145,6 +178,8 @@ class TrainingStarted(Event):
     deadline: int | None
     platform: Platform
     request: str | None = None
+    contest: int | None = None
+    results_at: int | None = None  # of a contest that tells its results at its end only: when that is
 
 
 class QuestionAnswered(Event):
@@ -173,6 +208,27 @@ class TrainingFinished(Event):
     type: Literal["finished"] = "finished"
     training: str
     reason: Literal["complete", "student", "replaced", "time", "joined"]
+
+
+class TimeExtended(Event):
+    """The clock of a contest's training stood still during an outage. Times are in microseconds.
+
+    `deadline` and `results_at` are those from now on; `extended` is all that was given back so far.
+    """
+
+    type: Literal["extended"] = "extended"
+    training: str
+    outage: int
+    deadline: int | None
+    results_at: int | None
+    extended: int
+
+
+class ResultsTold(Event):
+    """The contest is over, and what its training was worth is no secret any more."""
+
+    type: Literal["told"] = "told"
+    training: str
 
 
 class FavoriteSet(Event):
@@ -209,6 +265,8 @@ AnyEvent: TypeAlias = (
     | QuestionAnswered
     | QuestionSkipped
     | TrainingFinished
+    | TimeExtended
+    | ResultsTold
     | FavoriteSet
     | SessionErased
     | SessionLeft
@@ -304,7 +362,18 @@ class Summary(Message):
     questions: tuple[Reviewed, ...]
 
 
+class ContestTaken(Message):
+    """The user has taken part already, by this training."""
+
+    training: str
+
+
 class Training(Message):
+    """`extended_seconds` were given back because of outages, and are in `deadline`.
+
+    `results_at` is when a contest tells what its training was worth; until then there is no `summary`.
+    """
+
     id: str
     subject: str
     mode: Mode
@@ -316,3 +385,6 @@ class Training(Message):
     progress: Progress
     question: ShownQuestion | None
     summary: Summary | None
+    contest: int | None = None
+    extended_seconds: float = 0.0
+    results_at: datetime | None = None

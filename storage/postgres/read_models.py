@@ -11,11 +11,11 @@ RELAY = "read models"
 STEP_SECONDS = 30.0
 
 _STARTED = """
-INSERT INTO trainings (id, user_id, number, subject, mode, questions, started_at, deadline, platform)
+INSERT INTO trainings (id, user_id, number, subject, mode, questions, started_at, deadline, platform, contest, untold)
 SELECT data ->> 'training', user_id, split_part(data ->> 'training', '-', 2)::integer, data ->> 'subject',
        data ->> 'mode', ARRAY(SELECT jsonb_array_elements_text(data -> 'questions')::bigint),
        to_timestamp((data ->> 'at')::float8 / 1e6), to_timestamp((data ->> 'deadline')::float8 / 1e6),
-       data ->> 'platform'
+       data ->> 'platform', (data ->> 'contest')::bigint, data ->> 'results_at' IS NOT NULL
 FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'started'
 """
 
@@ -27,7 +27,8 @@ SELECT data ->> 'training', (data ->> 'question')::bigint, user_id, data ->> 'su
 FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'answered'
 """
 
-# The answers of an exam count from its end on: before, a change in the figures would tell its verdicts.
+# The answers of an exam count from its end on, and where a contest keeps its results, from then on when it tells them:
+# before, a change in the figures would tell its verdicts.
 _DAYS = """
 INSERT INTO days (user_id, subject, topic, day, answered, correct, score, seconds)
 SELECT user_id, subject, topic, (at AT TIME ZONE 'UTC')::date,
@@ -43,7 +44,8 @@ FROM (
     FROM journal
     JOIN trainings ON trainings.id = data ->> 'training' AND trainings.mode = 'exam'
     JOIN answers ON answers.training = trainings.id
-    WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'finished'
+    WHERE position > $1 AND position <= $2 AND data ->> 'type' IN ('finished', 'told')
+      AND data ->> 'type' = CASE WHEN trainings.untold THEN 'told' ELSE 'finished' END
 ) AS counted
 GROUP BY 1, 2, 3, 4
 ON CONFLICT (user_id, subject, topic, day) DO UPDATE SET
@@ -64,10 +66,26 @@ FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'finis
   AND trainings.id = data ->> 'training'
 """
 
-# Seldom, and each for itself, in their order: who was erased, and who has become part of whom.
-_OF_ACCOUNTS = """
+_EXTENDED = """
+UPDATE trainings SET deadline = to_timestamp(step.deadline / 1e6), extended = step.extended / 1e6
+FROM (SELECT DISTINCT ON (data ->> 'training') data ->> 'training' AS training,
+             (data ->> 'deadline')::float8 AS deadline, (data ->> 'extended')::float8 AS extended
+      FROM journal
+      WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'extended' AND data ->> 'deadline' IS NOT NULL
+      ORDER BY data ->> 'training', position DESC) AS step
+WHERE trainings.id = step.training
+"""
+
+_TOLD = """
+UPDATE trainings SET untold = false
+FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' = 'told' AND trainings.id = data ->> 'training'
+"""
+
+# Seldom, and those of accounts each for itself, in their order: who was erased, and who has become part of whom.
+_SELDOM = """
 SELECT user_id, data ->> 'type' AS type, (data ->> 'source')::bigint AS source, (data ->> 'after')::integer AS after
-FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' IN ('erased', 'joined') ORDER BY position
+FROM journal WHERE position > $1 AND position <= $2 AND data ->> 'type' IN ('erased', 'joined', 'extended', 'told')
+ORDER BY position
 """
 
 
@@ -92,10 +110,14 @@ async def advance(pool: asyncpg.Pool[asyncpg.Record], after: int, upto: int) -> 
         await _move_checkpoint(connection, after, upto)
         for statement in (_STARTED, _ANSWERED, _DAYS, _SKIPPED, _FINISHED):
             await connection.execute(statement, after, upto, timeout=STEP_SECONDS)
-        for row in await connection.fetch(_OF_ACCOUNTS, after, upto, timeout=STEP_SECONDS):
+        rows = await connection.fetch(_SELDOM, after, upto, timeout=STEP_SECONDS)
+        for type_, statement in (("extended", _EXTENDED), ("told", _TOLD)):
+            if any(row["type"] == type_ for row in rows):
+                await connection.execute(statement, after, upto, timeout=STEP_SECONDS)
+        for row in rows:
             if row["type"] == "erased":
                 await erase(connection, row["user_id"])
-            else:
+            elif row["type"] == "joined":
                 await _move(connection, row["source"], row["user_id"], row["after"])
 
 
@@ -151,10 +173,14 @@ async def _move_checkpoint(connection: Connection, after: int, upto: int) -> Non
 
 
 async def overdue(pool: asyncpg.Pool[asyncpg.Record], most: int) -> list[tuple[int, str]]:
-    """Users and ids of open exams whose time was up a while ago."""
+    """Users and ids of open exams whose time was up a while ago, and of trainings whose contests may tell results."""
     rows = await pool.fetch(
-        "SELECT user_id, id FROM trainings WHERE finished_at IS NULL AND deadline < now() - interval '10 seconds'"
-        " ORDER BY deadline LIMIT $1",
+        "(SELECT user_id, id FROM trainings WHERE finished_at IS NULL AND deadline < now() - interval '10 seconds'"
+        " ORDER BY deadline LIMIT $1) UNION ALL"
+        # Of the session that it began in, whoever its user has become part of since.
+        " (SELECT split_part(trainings.id, '-', 1)::bigint, trainings.id FROM contests"
+        " JOIN trainings ON contest = contests.id"
+        " WHERE untold AND finished_at IS NOT NULL AND ends_at < now() LIMIT $1)",
         most,
         timeout=STEP_SECONDS,
     )

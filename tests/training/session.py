@@ -10,6 +10,7 @@ from actors.training.state import SessionState, TrainingState
 from actors.training.views import reply
 from protocols.messages import (
     AnyEvent,
+    ExtendTime,
     FinishTraining,
     GiveAnswer,
     Message,
@@ -37,7 +38,8 @@ class Session:
     def ask(self, command: SessionCommand) -> Message:
         """The reply; raises the refusal, after the events of time were kept."""
         context = Context(self.now, self.bank, self.random)
-        self._keep(expire(self.state, self.now))
+        if not isinstance(command, ExtendTime):
+            self._keep(expire(self.state, self.now))
         self._keep(decide(self.state, command, context))
         return reply(self.state, command, context)
 
