@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import structlog
 from cachetools import LRUCache
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,9 +21,22 @@ from protocols.telegram.callbacks import (
     Review,
     decode,
 )
-from protocols.telegram.screens import account, broadcast, figures, menu, refusals, reporting, setup, start, subjects, training
+from protocols.telegram.screens import (
+    account,
+    broadcast,
+    figures,
+    menu,
+    refusals,
+    reporting,
+    setup,
+    start,
+    subjects,
+    training,
+)
 from protocols.telegram.turn import Asked, LastVerdict, Sends, Turn, person_name, random_id_of
 from protocols.telegram.values import Blocked, Incoming, Outgoing, Pressed, Styled, Unreachable, Wrote
+
+log = structlog.get_logger(__name__)
 
 REMEMBERED_CHATS = 50_000
 LONGEST_WORD = 64  # of a command and of what follows it
@@ -34,6 +50,7 @@ class Bot:
         self._ask = ask
         self._sender = sender
         # Forgotten by a restart; then a second tap on an answered question shows the next one, and no more.
+        self._followers: dict[int, asyncio.Task[None]] = {}  # by chat: progress bars that edit themselves
         self._verdicts: LRUCache[int, LastVerdict] = LRUCache(REMEMBERED_CHATS)
 
     async def begin(self) -> None:
@@ -41,6 +58,11 @@ class Bot:
         for language in LANGUAGES:
             t = texts(language)
             await self._sender.set_commands(language, {name: t(text) for name, text in menu.COMMANDS.items()})
+
+    async def close(self) -> None:
+        """Leave the progress bars as they are."""
+        for telegram in tuple(self._followers):
+            await self._unfollow(telegram)
 
     async def handle(self, incoming: Incoming) -> None:
         """Do what somebody wants and show them. The same may come again, after a crash too: nothing is done twice.
@@ -53,6 +75,7 @@ class Bot:
             if incoming.stopped:
                 await self._mark_unreachable(incoming.telegram, deleted=False)
             return
+        await self._unfollow(incoming.sender.peer.telegram)
         turn = Turn(self._ask, self._sender, await self._meet(incoming), incoming, self._verdicts)
         try:
             try:
@@ -99,6 +122,25 @@ class Bot:
 
     async def _mark_unreachable(self, telegram: int, *, deleted: bool) -> None:
         await self._ask(MarkUnreachable(telegram=telegram, deleted=deleted))
+
+    def _follow(self, turn: Turn, number: int) -> None:
+        telegram = turn.peer.telegram
+        task = asyncio.create_task(broadcast.follow(turn, number))
+        self._followers[telegram] = task
+        task.add_done_callback(lambda ended: self._followed(telegram, ended))
+
+    def _followed(self, telegram: int, ended: asyncio.Task[None]) -> None:
+        if self._followers.get(telegram) is ended:
+            del self._followers[telegram]
+        if not ended.cancelled() and (error := ended.exception()) is not None:
+            log.warning("the progress of a mass message is not shown any more", telegram=telegram, why=repr(error))
+
+    async def _unfollow(self, telegram: int) -> None:
+        """The screen is about to show something else."""
+        task = self._followers.pop(telegram, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
 
     # --- What is meant -------------------------------------------------------------------------------------
 
@@ -147,8 +189,8 @@ class Bot:
             case Choose():
                 await self._choose(turn, meant)
             case OfBroadcast():
-                await broadcast.press(turn, meant)
-                self._watch(turn, meant.broadcast)
+                if (await broadcast.press(turn, meant)).state == "running":
+                    self._follow(turn, meant.broadcast)
 
     async def _go(self, turn: Turn, meant: Go) -> None:
         match meant.place:

@@ -202,6 +202,11 @@ class Turn:
         self._remember("picture", pictured)
         await self.keep()
 
+    async def refresh(self, screen: Screen) -> bool:
+        """Change what the menu message says; False: it is not there any more."""
+        menu = self.state.get("menu")
+        return isinstance(menu, int) and await self._edited(menu, Outgoing(screen.styled, screen.keyboard))
+
     async def _edited(self, message: int, outgoing: Outgoing) -> bool:
         try:
             await self._sender.edit(self.peer, message, outgoing)
