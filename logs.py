@@ -18,7 +18,7 @@ SECRET_NAMES = ("password", "passwd", "token", "api_hash", "authorization", "coo
 # user:password@ of a URL, and a bot's token as Telegram gives it, wherever they come from.
 _IN_TEXT = re.compile(r"(?<=://)([^\s/:@]*):[^\s/]+@|\b(\d{6,}):[\w-]{30,}")
 # Libraries that tell at `info` what only their authors want to know.
-QUIET = ("pykka", "asyncio", "aiohttp.access", "pymongo", "matplotlib")
+QUIET = ("pykka", "asyncio", "aiohttp.access", "pymongo", "matplotlib", "pyrogram")
 
 
 def configure(settings: Log) -> None:

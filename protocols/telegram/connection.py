@@ -133,16 +133,17 @@ class Connection:
                 log.error("the Telegram bot is off", why=str(error))
                 return
             except Flood as error:
-                pause = max(pause, float(_seconds(error)))
-                self.problem = f"Telegram asks to wait {pause:.0f} s before connecting"
+                wait = _seconds(error)
+                self.problem = f"Telegram asks to wait {wait} s before connecting"
                 log.warning(self.problem)
+                await asyncio.sleep(wait)
             except (StartFailed, RPCError, OSError) as error:
                 self.problem = f"cannot connect: {str(error) or type(error).__name__}"
                 log.warning("no connection to Telegram", why=str(error) or repr(error))
-            if monotonic() - begun > GOOD_LIFE_SECONDS and "wait" not in self.problem:
+            if monotonic() - begun > GOOD_LIFE_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
             await asyncio.sleep(pause * (0.75 + random() / 2))  # noqa: S311 - so that many do not come at once
-            pause = min(max(pause, FIRST_PAUSE_SECONDS) * 2, LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def call(self, query: TLObject, seconds: float = CALL_SECONDS) -> Any:
         """Telegram's answer; never repeated here. Any: each call has a type of its own.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from protocols.telegram import metrics
 from protocols.telegram.values import Offline
@@ -16,42 +15,44 @@ class Crowded(Offline):
 
 
 class Gate:
-    """At most `places` messages in any `seconds`, students' before those of broadcasts.
+    """Lets `rate` messages a second through, and up to `burst` at once after a pause; students' before broadcasts'.
 
-    A place is taken before the call and free again `seconds` after its answer. Telegram counts a message some
-    time between the two, so it never counts more, however long messages were under way. `kept` places are never
-    taken by broadcasts, so that a student finds one free. `when_idle` is called when all are free again.
+    So in any t seconds there are at most burst + rate · t. Broadcasts leave the last `kept` of a burst alone, so
+    that a student finds the gate open while a broadcast takes all that is left of the rate. `when_idle` is called
+    when a whole burst could pass again.
     """
 
     def __init__(
         self,
-        places: int,
-        seconds: float,
+        rate: float,
+        burst: float,
         *,
-        kept: int,
+        kept: float,
         most_waiting: int,
         when_idle: Callable[[], object] = lambda: None,
     ) -> None:
-        self._free = places
-        self._seconds = seconds
+        self._rate = rate
+        self._burst = burst
         self._kept = kept
         self._most_waiting = most_waiting
+        self._when_idle = when_idle
+        self._loop = asyncio.get_running_loop()
+        self._left = burst  # at the time `_at`; it grows by `rate`
+        self._at = self._loop.time()
         self._students: deque[asyncio.Future[None]] = deque()
         self._broadcasts: deque[asyncio.Future[None]] = deque()
-        self._places = places
-        self._when_idle = when_idle
+        self._timer: asyncio.TimerHandle | None = None
 
-    @asynccontextmanager
-    async def place(self, broadcast: bool) -> AsyncIterator[None]:
-        """Take a place for the time of the call, and for `seconds` more.
+    async def enter(self, broadcast: bool) -> None:
+        """Wait for one's turn.
 
         Raises:
-            Crowded: too many wait for one.
+            Crowded: too many are waiting for theirs.
         """
         waiting = self._broadcasts if broadcast else self._students
         if len(waiting) >= self._most_waiting:
             raise Crowded("too many messages are waiting for Telegram's limits")
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[None] = self._loop.create_future()
         waiting.append(turn)
         self._let_in()
         try:
@@ -59,29 +60,32 @@ class Gate:
                 await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                self._leave()  # it was let in just now
+                self._left += 1  # it was let in just now, and does not go
             elif turn in waiting:
                 waiting.remove(turn)
             raise
-        try:
-            yield
-        finally:
-            asyncio.get_running_loop().call_later(self._seconds, self._leave)
-
-    def _leave(self) -> None:
-        self._free += 1
-        self._let_in()
-        if self._free == self._places and not self._students and not self._broadcasts:
-            self._when_idle()
 
     def _let_in(self) -> None:
-        while self._free and self._students:
-            self._let(self._students)
-        while self._free > self._kept and self._broadcasts:
-            self._let(self._broadcasts)
+        """Let in who may, and come again when the next one may."""
+        now = self._loop.time()
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+        self._let(self._students, 1)
+        if not self._students:
+            self._let(self._broadcasts, 1 + self._kept)
+        if self._timer is not None:
+            self._timer.cancel()
+        needed = 1 if self._students else 1 + self._kept if self._broadcasts else self._burst
+        idle = not self._students and not self._broadcasts
+        self._timer = None
+        if idle and self._left >= self._burst:
+            self._when_idle()
+        else:
+            self._timer = self._loop.call_later((needed - self._left) / self._rate + 0.0001, self._let_in)
 
-    def _let(self, waiting: deque[asyncio.Future[None]]) -> None:
-        turn = waiting.popleft()
-        if not turn.done():  # it was not cancelled meanwhile
-            turn.set_result(None)
-            self._free -= 1
+    def _let(self, waiting: deque[asyncio.Future[None]], needed: float) -> None:
+        while waiting and self._left >= needed:
+            turn = waiting.popleft()
+            if not turn.done():  # it was not cancelled meanwhile
+                turn.set_result(None)
+                self._left -= 1

@@ -31,10 +31,11 @@ T = TypeVar("T")
 
 # What Telegram publishes: "about" 30 messages a second, and one to a chat, "short bursts" aside
 # (https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this).
-MESSAGES_A_SECOND = 30
-CHAT_MESSAGES, CHAT_SECONDS = 3, 3.0
-KEPT_FOR_STUDENTS = 2
-BESIDE_BROADCASTS = 5  # messages a second, where broadcasts may take more than Telegram's own limit
+MESSAGES_A_SECOND = 30.0
+BURST = 10.0
+KEPT_FOR_STUDENTS = 6.0  # of a burst
+BESIDE_BROADCASTS = 5.0  # messages a second, where broadcasts may take more than Telegram's own limit
+CHAT_MESSAGES_A_SECOND, CHAT_BURST = 1.0, 3.0
 MOST_WAITING, MOST_WAITING_IN_CHAT = 2_000, 16
 
 STUDENT_SECONDS = 30.0  # until a reply is given up, with all that was tried
@@ -73,10 +74,11 @@ class TelegramSender:
     def __init__(self, connection: Connection, broadcasts_a_second: float) -> None:
         self._connection = connection
         self._files = Files(connection)
-        places = MESSAGES_A_SECOND
+        rate, burst = MESSAGES_A_SECOND, BURST
         if broadcasts_a_second > MESSAGES_A_SECOND:  # a data centre of one's own, with other limits
-            places = int(broadcasts_a_second) + BESIDE_BROADCASTS
-        self._all = Gate(places, 1.0, kept=KEPT_FOR_STUDENTS, most_waiting=MOST_WAITING)
+            rate = broadcasts_a_second + BESIDE_BROADCASTS
+            burst = max(BURST, rate / 10)
+        self._all = Gate(rate, burst, kept=KEPT_FOR_STUDENTS, most_waiting=MOST_WAITING)
         self._chats: dict[int, Gate] = {}
 
     async def send(self, peer: Peer, outgoing: Outgoing, random_id: int, *, broadcast: bool = False) -> int | None:
@@ -123,15 +125,15 @@ class TelegramSender:
 
     async def _send(self, peer: Peer, outgoing: Outgoing, random_id: int, broadcast: bool) -> int | None:
         async def attempt(media: raw.base.InputMedia | None) -> int:
-            async with self._all.place(broadcast):
-                query = encoding.send(peer, outgoing, random_id, media)
-                return _message_id(await self._connection.call(query, CALL_SECONDS), random_id)
+            await self._all.enter(broadcast)
+            query = encoding.send(peer, outgoing, random_id, media)
+            return _message_id(await self._connection.call(query, CALL_SECONDS), random_id)
 
-        async with self._chat(peer.telegram).place(broadcast):
-            try:
-                return await self._with_media(peer, outgoing, attempt)
-            except AlreadyThere:
-                return None
+        await self._chat(peer.telegram).enter(broadcast)
+        try:
+            return await self._with_media(peer, outgoing, attempt)
+        except AlreadyThere:
+            return None
 
     async def _edit(self, peer: Peer, message: int, outgoing: Outgoing) -> None:
         async def attempt(media: raw.base.InputMedia | None) -> None:
@@ -166,9 +168,9 @@ class TelegramSender:
         gate = self._chats.get(telegram)
         if gate is None:
             gate = self._chats[telegram] = Gate(
-                CHAT_MESSAGES,
-                CHAT_SECONDS,
-                kept=0,
+                CHAT_MESSAGES_A_SECOND,
+                CHAT_BURST,
+                kept=0.0,
                 most_waiting=MOST_WAITING_IN_CHAT,
                 when_idle=lambda: self._chats.pop(telegram, None),
             )

@@ -15,7 +15,7 @@ import pyrogram
 import structlog
 from pyrogram import raw
 from pyrogram.connection import Connection as PyrogramConnection
-from pyrogram.errors import RPCError
+from pyrogram.errors import BadRequest, RPCError
 from pyrogram.raw.core import TLObject
 
 log = structlog.get_logger()
@@ -24,6 +24,7 @@ Address: TypeAlias = tuple[str, int]
 
 UNKNOWN_KEY = 404  # a transport error: https://core.telegram.org/mtproto/mtproto-transports#transport-errors
 CLOSE_SECONDS = 15.0
+UNKNOWN_ERRORS = "unknown_errors.txt"  # to which Pyrogram adds errors that it does not know
 
 
 class StartFailed(Exception):
@@ -150,6 +151,11 @@ class Session(pyrogram.session.Session):
         except RPCError as error:
             self._refusal = error  # `start` swallows it, and would try again
             raise
+        except OSError as error:
+            if error.filename != UNKNOWN_ERRORS:
+                raise
+            # Telegram refused with an error that Pyrogram does not know, and cannot write down in this folder.
+            raise BadRequest("[400 UNKNOWN]") from error
 
     async def recv_worker(self) -> None:
         await super().recv_worker()  # type: ignore[no-untyped-call]

@@ -202,7 +202,7 @@ async def test_a_broadcast_is_told_of_a_flood_wait_at_once(center: DataCenter, t
 
 
 async def test_no_burst_earns_a_flood_wait(center: DataCenter, tmp_path: Path) -> None:
-    center.limits = Limits(chat_burst=3.0)
+    center.limits = Limits(chat_burst=5.0)
     people = [center.user(f"Student {number}", started=True) for number in range(80)]
     anna = people[0]
     async with wired(center, tmp_path) as running:
@@ -235,37 +235,43 @@ async def test_students_overtake_a_broadcast(center: DataCenter, tmp_path: Path)
 
 
 async def test_a_gate_lets_nobody_wait_without_bound() -> None:
-    gate = Gate(1, 3600, kept=0, most_waiting=2)
-    async with gate.place(False):
-        waiting = [asyncio.create_task(_through(gate)) for _ in range(2)]
-        await asyncio.sleep(0)
-        with pytest.raises(Crowded):
-            await _through(gate)
-        for task in waiting:
-            task.cancel()
-        await asyncio.wait(waiting)
+    gate = Gate(0.001, 1, kept=0, most_waiting=2)
+    await gate.enter(False)
+    waiting = [asyncio.create_task(gate.enter(False)) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(Crowded):
+        await gate.enter(False)
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
 
 
-async def test_who_gives_up_waiting_takes_no_place() -> None:
-    gate = Gate(1, 0.01, kept=0, most_waiting=10)
-    async with gate.place(False):
-        first, second = (asyncio.create_task(_through(gate)) for _ in range(2))
-        await asyncio.sleep(0)
-        first.cancel()
+async def test_who_gives_up_waiting_takes_no_turn() -> None:
+    gate = Gate(50, 1, kept=0, most_waiting=10)
+    await gate.enter(False)
+    first, second = (asyncio.create_task(gate.enter(False)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
     await asyncio.wait_for(second, 5)
     assert first.cancelled()
 
 
-async def test_a_gate_keeps_places_for_students() -> None:
-    gate = Gate(3, 0.01, kept=2, most_waiting=10)
-    async with gate.place(True):
-        broadcast = asyncio.create_task(_through(gate, broadcast=True))
-        await asyncio.sleep(0)
-        await asyncio.gather(_through(gate), _through(gate))
-        assert not broadcast.done()
-    await asyncio.wait_for(broadcast, 5)
+async def test_a_gate_stays_open_for_students() -> None:
+    gate = Gate(0.001, 3, kept=2, most_waiting=10)
+    await gate.enter(True)
+    broadcast = asyncio.create_task(gate.enter(True))
+    await asyncio.sleep(0)
+    await gate.enter(False)
+    await gate.enter(False)
+    assert not broadcast.done()
+    broadcast.cancel()
+    await asyncio.wait([broadcast])
 
 
-async def _through(gate: Gate, *, broadcast: bool = False) -> None:
-    async with gate.place(broadcast):
-        pass
+async def test_a_gate_tells_when_it_is_idle() -> None:
+    idle = asyncio.Event()
+    gate = Gate(100, 2, kept=0, most_waiting=10, when_idle=idle.set)
+    await gate.enter(False)
+    await gate.enter(True)
+    assert not idle.is_set()
+    await asyncio.wait_for(idle.wait(), 5)
