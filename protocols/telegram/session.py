@@ -7,6 +7,7 @@ is lost, whoever waits for an answer is told at once, and the connection makes a
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeAlias
@@ -44,6 +45,12 @@ class Link(PyrogramConnection):
         super().__init__(made.dc_id, made.test_mode, made.ipv6, made.proxy, made.media)
         if address is not None:
             self.address = address
+
+    async def connect(self) -> None:
+        await super().connect()  # type: ignore[no-untyped-call]
+        # Pyrogram makes its sockets so that nobody does this for it; without it a reply that follows another
+        # message waits for the other side's delayed acknowledgement, 40 ms.
+        self.protocol.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def recv(self) -> bytes | None:
         packet: bytes | None = await super().recv()
