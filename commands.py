@@ -7,6 +7,7 @@ import asyncio
 import getpass
 import os
 import secrets
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -14,11 +15,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import rich.progress
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -28,7 +29,7 @@ import checks
 from actors import exports
 from actors.accounts import CACHE_SECONDS, add_user
 from actors.bank import Bank
-from actors.bank_desk import BankDesk
+from actors.bank_desk import BankDesk, Progress
 from actors.passwords import Passwords
 from protocols import messages as m
 from service import EXPECTED_FAILURES, Connections, addresses, connections
@@ -70,6 +71,10 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
                 return await _validate(options, settings)
             case "bank", "import":
                 return await _import(options, settings)
+            case "bank", "export":
+                return await _export_bank(options, settings)
+            case "bank", "template":
+                return await _write_template(options, settings)
             case "user", "add":
                 return await _add_user(options, settings)
             case "user", "role":
@@ -94,19 +99,25 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
 
 async def _validate(options: argparse.Namespace, settings: Settings) -> int:
     content = _content(options.file)
+    if options.errors_beside is not None:
+        _refuse_useless(options.errors_beside)
+    message = m.ValidateBank(
+        user=0,
+        content=content,
+        name=options.file.name,
+        folder=str(options.file.resolve().parent),
+        subject=options.subject,
+        format=options.format,
+    )
     async with _desk(settings) as desk:
-        with _working(f"examining {options.file.name}"):
-            report = await desk.validate_bank(
-                m.ValidateBank(
-                    user=0,
-                    content=content,
-                    name=options.file.name,
-                    folder=str(options.file.resolve().parent),
-                    subject=options.subject,
-                    format=options.format,
-                )
-            )
+        with _watching(options.file.name) as progress:
+            report = await desk.validate_bank(message, progress)
+            if options.errors_beside is not None:
+                marked = await desk.mark_errors(m.MarkBankErrors(**dict(message)))
     _say_report(options.file, report, "would be ")
+    if options.errors_beside is not None:
+        _write(options.errors_beside, marked.content)
+        _say(f"{options.errors_beside}: a copy with the errors beside the cells")
     return FAILED if report.errors else DONE
 
 
@@ -123,8 +134,8 @@ async def _import(options: argparse.Namespace, settings: Settings) -> int:
     )
     async with _desk(settings) as desk:
         try:
-            with _working(f"importing {options.file.name}"):
-                report = await desk.import_bank(message)
+            with _watching(options.file.name) as progress:
+                report = await desk.import_bank(message, progress)
         except m.Invalid as refusal:
             report = m.BankReport.model_validate({**refusal.details, "errors": refusal.errors})
             _say_report(options.file, report, "")
@@ -133,6 +144,58 @@ async def _import(options: argparse.Namespace, settings: Settings) -> int:
             raise Failed(f"nothing was imported: mend the errors{mend}") from None
     _say_report(options.file, report, "")
     return DONE
+
+
+_BY_NAME: dict[str, m.ExportFormat] = {
+    ".json": "json",
+    ".gift": "gift",
+    ".txt": "gift",
+    ".xml": "moodle-xml",
+    ".xlsx": "xlsx",
+}
+
+
+async def _export_bank(options: argparse.Namespace, settings: Settings) -> int:
+    file: Path = options.file
+    _refuse_useless(file)
+    message = m.ExportBank(
+        user=0,
+        subject=options.subject,
+        format=options.format or _BY_NAME.get(file.suffix.lower(), "yaml"),
+        topic=options.topic,
+        kind=options.kind,
+        search=options.search,
+    )
+    async with _desk(settings) as desk:
+        with _watching(file.name) as progress:
+            done = await desk.export_bank(message, progress)
+        packed = done.name.endswith(".zip") and file.suffix.lower() != ".zip"
+        target = file.with_name(file.name + ".zip") if packed else file
+        try:
+            await asyncio.to_thread(shutil.move, done.path, target)
+        except OSError as error:
+            raise Failed(f"{target}: {error.strerror or error}") from None
+    _say(f"{target}: {message.format}, subject {message.subject}, {_many(done.questions, 'question')}")
+    if done.warnings:
+        _say(f"{_many(len(done.warnings), 'warning')}:")
+        _say_each(_line(target, warning) for warning in done.warnings)
+    return DONE
+
+
+async def _write_template(options: argparse.Namespace, settings: Settings) -> int:
+    _refuse_useless(options.file)
+    async with _desk(settings) as desk:
+        made = await desk.show_template(m.ShowBankTemplate(user=0, subject=options.subject))
+    _write(options.file, made.content)
+    _say(f"{options.file}: a template for {options.subject}")
+    return DONE
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise Failed(f"{file}: {error.strerror}") from None
 
 
 @asynccontextmanager
@@ -313,7 +376,7 @@ def _working(what: str, total: int | None = None) -> Iterator[Callable[[int], No
 
     Yields what is to be told how much was done since the last time, out of `total`.
     """
-    progress = Progress(
+    progress = rich.progress.Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
@@ -326,6 +389,26 @@ def _working(what: str, total: int | None = None) -> Iterator[Callable[[int], No
     with progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.advance(task, done)
+
+
+@contextmanager
+def _watching(name: str) -> Iterator[Progress]:
+    """A line on the terminal for long work of the departments' desk, which tells what it is at."""
+    shown = rich.progress.Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+    with shown:
+        task = shown.add_task(name, total=None)
+        yield lambda what, done, total: shown.update(
+            task, description=f"{what} {name}", completed=done, total=total or None
+        )
 
 
 def _many(count: int, what: str) -> str:

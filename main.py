@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import logs
 import settings as configuration
-from protocols.messages import ROLES, BankFormat, Language, Slug
+from protocols.messages import KINDS, ROLES, BankFormat, ExportFormat, Language, Slug
 from settings import ConfigurationError, Settings
 
 log = structlog.get_logger()
@@ -45,6 +45,19 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--format", choices=get_args(BankFormat), help="else found by content")
         if action == "import":
             command.add_argument("--partial", action="store_true", help="import the good questions anyway")
+        else:
+            about = "write a copy of a workbook with the errors beside its cells"
+            command.add_argument("--errors-beside", type=_workbook, metavar="COPY.xlsx", help=about)
+    written = bank.add_parser("export", parents=common, help="write questions as a bank file")
+    written.add_argument("subject", type=_slug, metavar="SUBJECT")
+    written.add_argument("file", type=Path, metavar="FILE", help="a ZIP where there are pictures that FILE cannot hold")
+    written.add_argument("--format", choices=get_args(ExportFormat), help="else by the name of FILE, or YAML")
+    written.add_argument("--topic", type=_slug, metavar="SLUG", help="only of this topic")
+    written.add_argument("--kind", choices=KINDS, help="only of this kind")
+    written.add_argument("--search", metavar="TEXT", help="only with this in id or text")
+    template = bank.add_parser("template", parents=common, help="write a workbook to be filled in for a subject")
+    template.add_argument("subject", type=_slug, metavar="SUBJECT")
+    template.add_argument("file", type=_workbook, metavar="FILE", help="the .xlsx file to write")
     user = commands.add_parser("user", help="accounts").add_subparsers(dest="action", metavar="ACTION", required=True)
     add = user.add_parser("add", parents=common, help="open an account; its password is printed, unless it is given")
     add.add_argument("login", metavar="LOGIN")

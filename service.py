@@ -27,17 +27,20 @@ from actors.bank_desk import BankDesk
 from actors.broadcast_desk import BroadcastDesk
 from actors.broadcaster import Broadcaster, Live, Look, UseCourier
 from actors.chats import Chats
+from actors.contests import ContestDesk
 from actors.drawing import Drawing
 from actors.figures import Desk as Figures
 from actors.joining import Joining
 from actors.pacing import QuietHours
 from actors.passwords import Passwords
-from actors.relay import Destination, Gauge, Nudge, Relay
+from actors.relay import Destination, Gauge, Nudge, Reach, Relay
+from actors.reminders import Reminders
 from actors.router import Handler, Router
 from actors.runtime import EventLoopActor, MailboxFull
 from actors.session import Surroundings
 from actors.storage import StorageActor, Tide
 from actors.supervisor import Sessions, Supervisor, ToSessions
+from actors.timekeeper import Timekeeper
 from protocols import messages as m
 from protocols.http.application import Readiness, build
 from protocols.http.serving import serve as serve_http
@@ -256,6 +259,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(_stop, supervisor)
         to_sessions = ToSessions(supervisor, sessions, tide)
 
+        async def caught_up() -> None:
+            await to_read_models.ask(Reach(tide.head), block=False)
+
+        timekeeper = Timekeeper(pg, clock, tide, to_sessions.ask, caught_up)
+        # Before anybody else asks a session: that would end trainings whose time an outage has taken.
+        await timekeeper.make_up()
+        background(timekeeper.keep())
+
         passwords = Passwords()
         stack.callback(passwords.close)
         accounts = Accounts(pg, clock, passwords, bank)
@@ -281,6 +292,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 broadcaster.tell(Look())
 
         broadcast_desk = BroadcastDesk(pg, live, clock, look_at_broadcasts)
+        background(Reminders(pg, clock, look_at_broadcasts).keep())
         drawing = Drawing()
         stack.push_async_callback(drawing.close)
 
@@ -289,12 +301,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             return known.caller.language if known is not None else "ru"
 
         figures = Figures(pg, clock, bank, drawing, language_of)
+        contests = ContestDesk(pg, clock, bank, accounts, surroundings.random, to_sessions.ask, figures.show_training)
         router = Router(
             accounts,
             to_sessions,
             tide,
             handlers(accounts, chats, joining, desk, figures, bank, to_sessions.ask)
             | broadcast_handlers(broadcast_desk, broadcaster)
+            | contest_handlers(contests)
             | {m.DrawText: drawing.text},
             {
                 m.ListTrainings: to_read_models,
@@ -302,6 +316,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 m.ShowStatistics: to_read_models,
                 m.DrawStatistics: to_read_models,
                 m.ShowLeaderboard: to_read_models,
+                m.ShowContestLeaderboard: to_read_models,
+                m.ListContests: to_read_models,
+                m.ShowContest: to_read_models,
+                m.JoinContest: to_read_models,
                 m.ExportAccount: to_read_models,
                 m.ListQuestions: to_counters,
                 m.ShowBankQuestion: to_counters,
@@ -413,6 +431,9 @@ def handlers(
         m.ShowFile: desk.show_file,
         m.ValidateBank: desk.validate_bank,
         m.ImportBank: desk.import_bank,
+        m.ExportBank: desk.export_bank,
+        m.ShowBankTemplate: desk.show_template,
+        m.MarkBankErrors: desk.mark_errors,
         m.ListQuestions: desk.list_questions,
         m.ShowBankQuestion: desk.show_question,
         m.ChangeQuestion: desk.change_question,
@@ -448,6 +469,22 @@ def broadcast_handlers(desk: BroadcastDesk, broadcaster: ActorRef[Broadcaster]) 
         m.PauseBroadcast: ask,
         m.ResumeBroadcast: ask,
         m.CancelBroadcast: ask,
+    }
+
+
+def contest_handlers(desk: ContestDesk) -> dict[type[m.Message], Handler]:
+    """Who answers what about contests."""
+    return {
+        m.CreateContest: desk.create,
+        m.ChangeContest: desk.change,
+        m.DeleteContest: desk.delete,
+        m.ShowPlan: desk.show_plan,
+        m.ListPlans: desk.list_plans,
+        m.ListContests: desk.list_contests,
+        m.ShowContest: desk.show,
+        m.JoinContest: desk.join,
+        m.StartContest: desk.start,
+        m.ShowContestLeaderboard: desk.leaderboard,
     }
 
 

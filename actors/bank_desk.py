@@ -6,14 +6,16 @@ import asyncio
 import ctypes
 import multiprocessing
 import resource
+import shutil
 import signal
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import orjson
 import structlog
@@ -29,15 +31,19 @@ from protocols.messages import (
     ChangeQuestion,
     Counters,
     Done,
+    Download,
     EntryError,
+    ExportBank,
     FieldError,
     File,
     ImportBank,
     Invalid,
     ListQuestions,
     ListSubjects,
+    MarkBankErrors,
     NotFound,
     ShowBankQuestion,
+    ShowBankTemplate,
     ShowFile,
     ShownSubject,
     ShownTopic,
@@ -53,21 +59,30 @@ from protocols.messages import (
 from storage.banks import BankFile, BankFileError, Entry, read
 from storage.banks.advice import advise
 from storage.banks.check import check
+from storage.banks.export import MEDIA_TYPES, export
 from storage.banks.pictures import FILE_ID, PictureError, resolve
 from storage.banks.subjects import json_schema
-from storage.mongo import counters, questions
+from storage.banks.workbook_writer import errors_beside, template
+from storage.mongo import counters, imports, questions
 from storage.mongo.client import Client, Database, is_transient
-from storage.mongo.questions import Difference, Kept
+from storage.mongo.questions import Difference, Draft, Kept, draft
 
 log = structlog.get_logger()
 
 Result = TypeVar("Result")
+# Told of long work: what is being done, how much of it is, and of how much; 0 of 0 where that is not known.
+Progress: TypeAlias = Callable[[str, int, int], None]
 
 REFRESH_SECONDS = 2.0
 EXAMINE_SECONDS = 300.0
 EXAMINER_BYTES = 4 << 30  # of addresses; a file that needs more is refused
+SPOOLED_AT_ONCE = 500
 MOST_COMPARED = 50_000  # questions of the bank that a file is compared with
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def _unwatched(what: str, done: int, total: int) -> None:
+    """Nobody looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +95,7 @@ class _Examined:
     format: BankFormat | None
     total: int
     subject: Subject | None
-    questions: tuple[AnyQuestion, ...]
+    drafts: tuple[Draft, ...]
     pictures: dict[str, tuple[bytes, str]]
     skipped: tuple[SkippedEntry, ...]
     errors: tuple[EntryError, ...]
@@ -93,7 +108,7 @@ class _Examined:
             format=self.format,
             inside=self.inside,
             total=self.total,
-            valid=len(self.questions),
+            valid=len(self.drafts),
             added=difference.added,
             updated=difference.updated,
             unchanged=difference.unchanged,
@@ -115,9 +130,12 @@ class BankDesk:
         self._changing = asyncio.Lock()  # one change at a time: each starts from what the one before has left
         self._examining = asyncio.Lock()
         self._examiner: ProcessPoolExecutor | None = None
+        self._exports: tempfile.TemporaryDirectory[str] | None = None
 
     def close(self) -> None:
         self._end_examiner()
+        if self._exports is not None:
+            self._exports.cleanup()
 
     def _end_examiner(self) -> None:
         """End the process even in the middle of a file: nothing depends on it."""
@@ -137,6 +155,8 @@ class BankDesk:
             newest = await questions.revision(self._database)
             if newest == self._revision:
                 return
+            await imports.settle(self._database)
+            newest = await questions.revision(self._database)
             subjects = await questions.subjects(self._database)
             changed = [packed async for packed in questions.changed(self._database, self._revision)]
             self._bank.update(subjects, changed)
@@ -181,21 +201,21 @@ class BankDesk:
 
     # --- Files ------------------------------------------------------------------------------------------------
 
-    async def validate_bank(self, message: ValidateBank) -> BankReport:
+    async def validate_bank(self, message: ValidateBank, progress: Progress = _unwatched) -> BankReport:
         """What importing the file would do."""
-        examined = await self._examine(message)
+        examined = await self._examine(message, progress)
         if examined.subject is None:
             return examined.report(Difference(0, 0, 0))
-        return examined.report(await questions.compare(self._database, examined.subject.slug, examined.questions))
+        return examined.report(await questions.compare(self._database, examined.subject.slug, examined.drafts))
 
-    async def import_bank(self, message: ImportBank) -> BankReport:
+    async def import_bank(self, message: ImportBank, progress: Progress = _unwatched) -> BankReport:
         """Raises Invalid, with the report, when there are errors and the import is not partial."""
         async with self._changing:
             await self.refresh()
-            return await self._import(message)
+            return await self._import(message, progress)
 
-    async def _import(self, message: ImportBank) -> BankReport:
-        examined = await self._examine(message)
+    async def _import(self, message: ImportBank, progress: Progress) -> BankReport:
+        examined = await self._examine(message, progress)
         subject = examined.subject
         if subject is None or (examined.errors and not message.partial):
             many = "an error" if len(examined.errors) == 1 else f"{len(examined.errors)} errors"
@@ -207,7 +227,16 @@ class BankDesk:
             )
         for name, (content, media_type) in examined.pictures.items():
             await questions.store_file(self._database, name, content, media_type)
-        difference = await questions.store(self._client, self._database, subject, examined.questions)
+        total = len(examined.drafts)
+        done = 0
+
+        def advanced(more: int) -> None:
+            nonlocal done
+            done += more
+            progress("storing", done, total)
+
+        progress("storing", 0, total)
+        difference = await questions.store(self._client, self._database, subject, examined.drafts, advanced=advanced)
         await self.refresh()
         log.info(
             "questions were imported",
@@ -218,17 +247,84 @@ class BankDesk:
         )
         return examined.report(difference)
 
-    async def _examine(self, message: ValidateBank) -> _Examined:
+    async def mark_errors(self, message: MarkBankErrors) -> File:
+        """A copy of the uploaded workbook with its errors beside the cells."""
+        report = (await self._examine(message, _unwatched)).report(Difference(0, 0, 0))
         async with self._examining:
+            try:
+                content = await self._in_examiner(message.name, partial(errors_beside, message.content, report))
+            except BankFileError as error:
+                raise Invalid(f"{message.name}: {error.message}") from None
+        return File(content=content, media_type=MEDIA_TYPES["xlsx"])
+
+    async def show_template(self, message: ShowBankTemplate) -> File:
+        """A workbook to be filled in for a subject."""
+        subject = self._subject(message.subject)
+        async with self._examining:
+            content = await self._in_examiner("the template", partial(template, subject))
+        return File(content=content, media_type=MEDIA_TYPES["xlsx"])
+
+    async def export_bank(self, message: ExportBank, progress: Progress = _unwatched) -> Download:
+        """A selection as a file, which is of whoever asked, or gone when the desk closes."""
+        subject = self._subject(message.subject)
+        if self._exports is None:
+            self._exports = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="apo-exports-")
+        spool = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._exports.name))
+        try:
+            count = await self._fill(spool, message, progress)
+            progress("writing", 0, 0)
+            async with self._examining:
+                work = partial(export, spool, subject, message.format)
+                done = await self._in_examiner(f"the export of {subject.slug}", work)
+            kept = spool.with_name(f"{spool.name}.{done.suffix}")
+            await asyncio.to_thread(done.file.replace, kept)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, spool, ignore_errors=True)
+        log.info("questions were exported", subject=subject.slug, by=message.user, questions=count)
+        return Download(
+            path=str(kept),
+            name=f"{subject.slug}.{done.suffix}",
+            media_type=MEDIA_TYPES[done.suffix],
+            questions=done.questions,
+            warnings=done.warnings,
+        )
+
+    async def _fill(self, spool: Path, message: ExportBank, progress: Progress) -> int:
+        """Puts the selected questions and their pictures into a spool for `storage.banks.export`."""
+        pictures = spool / "pictures"
+        lines = spool / "questions.jsonl"
+        await asyncio.to_thread(pictures.mkdir)
+        await asyncio.to_thread(lines.touch)
+        count = 0
+        batch: list[bytes] = []
+        seen: set[str] = set()
+        async for content in questions.selected(self._database, message):
+            count += 1
+            batch.append(orjson.dumps(content))
+            for image in set(_images(content)) - seen:
+                seen.add(image)
+                picture = await questions.read_file(self._database, image) if FILE_ID.fullmatch(image) else None
+                if picture is not None:
+                    await asyncio.to_thread((pictures / image).write_bytes, picture.content)
+            if len(batch) == SPOOLED_AT_ONCE:
+                await asyncio.to_thread(_append, lines, batch)
+                batch = []
+                progress("reading", count, 0)
+        await asyncio.to_thread(_append, lines, batch)
+        return count
+
+    async def _examine(self, message: ValidateBank, progress: Progress) -> _Examined:
+        async with self._examining:
+            progress("examining", 0, 0)
             known = {subject.slug: subject for subject in self._bank.subjects()}
-            examined = await self._in_examiner(message, partial(examine, message, known))
+            examined = await self._in_examiner(message.name, partial(examine, message, known))
             if examined.subject is None:
                 return examined
             others = await questions.texts(self._database, examined.subject.slug, MOST_COMPARED)
-            warnings = await self._in_examiner(message, partial(advise_on_last, others))
+            warnings = await self._in_examiner(message.name, partial(advise_on_last, others))
             return replace(examined, warnings=(*examined.warnings, *warnings))
 
-    async def _in_examiner(self, message: ValidateBank, work: Callable[[], Result]) -> Result:
+    async def _in_examiner(self, name: str, work: Callable[[], Result]) -> Result:
         if self._examiner is None:
             self._examiner = ProcessPoolExecutor(
                 1, mp_context=multiprocessing.get_context("spawn"), initializer=_bound_and_die_with_the_service
@@ -238,8 +334,8 @@ class BankDesk:
             return await asyncio.wait_for(running, EXAMINE_SECONDS)
         except (BrokenProcessPool, TimeoutError, MemoryError):
             self._end_examiner()
-            log.exception("a bank file could not be examined", name=message.name, bytes=len(message.content))
-            raise Unavailable(f"{message.name} takes too much time or memory to examine.", 60) from None
+            log.exception("a bank file could not be examined", name=name)
+            raise Unavailable(f"{name} takes too much time or memory.", 60) from None
 
     # --- Single questions -------------------------------------------------------------------------------------
 
@@ -275,8 +371,8 @@ class BankDesk:
                 raise Invalid(f"A question keeps its {fixed}.", (error,))
         content = {name: value for name, value in (kept.content | message.changes).items() if value is not None}
         subject = self._subject(kept.subject)
-        draft = BankFile(format="json", subject=kept.subject, entries=[Entry(kept.id, content)])
-        checked = check(draft, subject, None)
+        file = BankFile(format="json", subject=kept.subject, entries=[Entry(kept.id, content)])
+        checked = check(file, subject, None)
         pictures, errors = _pictures_of(checked.questions, None, {})
         faults = (*checked.errors, *errors)
         if faults:
@@ -286,7 +382,8 @@ class BankDesk:
             )
         for name, (picture, media_type) in pictures.files.items():
             await questions.store_file(self._database, name, picture, media_type)
-        await questions.store(self._client, self._database, subject, pictures.questions, keep_archived=True)
+        drafts = [draft(question) for question in pictures.questions]
+        await questions.store(self._client, self._database, subject, drafts, keep_archived=True)
         await self.refresh()
         return await self._show(number)
 
@@ -307,6 +404,18 @@ class BankDesk:
             known = ", ".join(subject.slug for subject in self._bank.subjects()) or "none yet"
             raise NotFound(f"There is no subject {slug!r}; there are: {known}.")
         return found
+
+
+def _images(content: dict[str, Any]) -> Iterator[str]:
+    """The pictures that a question names, which is as it stands in a bank file."""
+    for holder in (content, *(choice for side in ("options", "left", "right") for choice in content.get(side, ()))):
+        if "image" in holder:
+            yield holder["image"]
+
+
+def _append(file: Path, lines: list[bytes]) -> None:
+    with file.open("ab") as stream:
+        stream.writelines(line + b"\n" for line in lines)
 
 
 def _shown(kept: Kept, counted: tuple[int, int]) -> BankQuestion:
@@ -355,7 +464,7 @@ def examine(message: ValidateBank, known: dict[str, Subject]) -> _Examined:
         bank.format,
         len(bank.entries) + len(bank.skipped),
         checked.subject,
-        pictures.questions,
+        tuple(map(draft, pictures.questions)),
         pictures.files,
         tuple(bank.skipped),
         (*checked.errors, *errors_of_pictures),

@@ -59,7 +59,8 @@ async def fill_bank(folder: Path, count: int) -> None:
         client = mongo.connect(endpoints.mongo_url)
         database = mongo.database(client)
         await questions.prepare(database)
-        await questions.store(client, database, bank.subject(SUBJECT), list(bank.questions(count)))
+        made = [questions.draft(one) for one in bank.questions(count)]
+        await questions.store(client, database, bank.subject(SUBJECT), made)
         client.close()
 
 

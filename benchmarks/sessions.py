@@ -70,8 +70,9 @@ async def fill_bank(folder: Path, large: int, progress: Progress) -> None:
         client = mongo.connect(endpoints.mongo_url)
         database = mongo.database(client)
         await questions.prepare(database)
-        await questions.store(client, database, bank.subject("small"), list(bank.questions(SMALL)))
-        source = bank.questions(large)
+        small = [questions.draft(one) for one in bank.questions(SMALL)]
+        await questions.store(client, database, bank.subject("small"), small)
+        source = map(questions.draft, bank.questions(large))
         task = progress.add_task("questions", total=large)
         while part := list(islice(source, STORED_AT_ONCE)):
             await questions.store(client, database, bank.subject("large"), part)

@@ -23,6 +23,7 @@ from pydantic_core import to_json
 from protocols.http import problems, reading
 from protocols.http.begun import Begun
 from protocols.http.dispatching import PATH
+from protocols.http.downloads import downloading
 from protocols.http.inputs import QueryReader, can_name_something
 from protocols.http.measuring import Requests
 from protocols.http.routes import BASE, Route
@@ -33,6 +34,7 @@ from protocols.messages import (
     Authenticate,
     Caller,
     Command,
+    Download,
     File,
     Forbidden,
     Invalid,
@@ -305,6 +307,10 @@ def _responder(route: Route) -> Callable[[Message], web.StreamResponse]:
             return web.Response(body=reply.content, status=status, headers=headers, content_type=reply.media_type)
 
         return file
+
+    if expected is Download:
+        headers["Content-Security-Policy"] = FILE_POLICY
+        return lambda reply: downloading(reply, headers)
 
     headers["Content-Type"] = "application/json"
     # Reaching for the serializer itself spares model_dump_json's keyword handling, a third of its time.

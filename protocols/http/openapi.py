@@ -11,7 +11,7 @@ from pydantic.json_schema import SkipJsonSchema, models_json_schema
 from protocols.http.problems import MEDIA_TYPE, TITLES
 from protocols.http.reading import IDEMPOTENCY_KEY, KEY_FORM
 from protocols.http.routes import BASE, ROUTES, Route
-from protocols.messages import AnyQuestion, BankFormat, File, Message, Slug
+from protocols.messages import AnyQuestion, BankFormat, Download, File, Message, Slug
 
 # `Any`: parts of a JSON document that goes out as it is.
 Json = dict[str, Any]
@@ -66,7 +66,7 @@ def document() -> Json:
     for route, body in zip(ROUTES, bodies, strict=True):
         if body is not None:
             wanted[body, "validation"] = None
-        if route.reply is not None and route.reply is not File:
+        if route.reply not in (None, File, Download):
             wanted[route.reply, "serialization"] = None
     made, definitions = models_json_schema(list(wanted), ref_template=REF)
     refs: Refs = {key: made[key] for key in wanted}
@@ -205,7 +205,7 @@ def _content(route: Route, body: Json, refs: Refs) -> Json | None:
 
 def _responses(route: Route, refs: Refs) -> Json:
     done: Json = {"description": {201: "Made", 204: "Done"}.get(route.status, "Here it is")}
-    if route.reply is File:
+    if route.reply in (File, Download):
         done["content"] = {media: {"schema": _file_schema(media)} for media in route.media}
     elif route.stream_until is not None:
         # What is in each event's `data`, OpenAPI 3.1 cannot say.

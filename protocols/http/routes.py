@@ -16,6 +16,7 @@ BASE: Final = "/api/v1"
 # Filled by the wire itself, never by a client.
 OWN_FIELDS: Final = frozenset({"user", "platform", "address", "request"})
 PICTURES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")
+WORKBOOK: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FOREVER: Final = "public, max-age=31536000, immutable"
 
 OWN_ID_NOTE: Final = "`subject` is needed only where two subjects share the question's id."
@@ -89,6 +90,15 @@ EXAMS_HAVE_MINUTES: Final[Mapping[str, JsonValue]] = {
 }
 
 ACCOUNTS, TRAINING, BANK, BROADCASTS = "Accounts", "Training", "Question bank", "Mass messages"
+CONTESTS = "Contests"
+A_CONTEST: Final[JsonValue] = {
+    "title": "First round",
+    "subject": "mathematics",
+    "starts_at": "2030-02-01T09:00:00Z",
+    "ends_at": "2030-02-01T12:00:00Z",
+    "minutes": 90,
+    "size": 10,
+}
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route(
@@ -331,6 +341,123 @@ ROUTES: Final[tuple[Route, ...]] = (
         cache=FOREVER,
     ),
     Route(
+        "GET",
+        "/contests",
+        m.ListContests,
+        m.Contests,
+        CONTESTS,
+        "Contests that the user may take part in, the newest first",
+        narrow={"after": Cursor},
+    ),
+    Route(
+        "GET",
+        "/contests/{contest}",
+        m.ShowContest,
+        m.Contest,
+        CONTESTS,
+        "One contest",
+        note="`ends_at` has moved by `extended_seconds`, where the service was down during the contest.",
+    ),
+    Route(
+        "POST",
+        "/contests/{contest}/join",
+        m.JoinContest,
+        m.Contest,
+        CONTESTS,
+        "Announce that one will take part",
+        conflict="The contest is over.",
+        note="Who has joined is reminded of the start, if the contest does that. Starting joins as well.",
+    ),
+    Route(
+        "POST",
+        "/contests/{contest}/start",
+        m.StartContest,
+        m.Training,
+        CONTESTS,
+        "Begin, or go on",
+        conflict=(
+            "The contest has not begun (`starts_in_seconds`), is over, or another one is being taken part in "
+            "(`contest`, `training`, `remaining_seconds`)."
+        ),
+        note=(
+            "A training in mode `exam`, always the same one, also when it is over. Its `deadline` is the end of the "
+            "user's minutes or of the contest, whichever is first, and moves by `extended_seconds` where the service "
+            "was down meanwhile. An open training of another kind is finished first; while this one is open, no other "
+            "can be started. With hidden results its summary comes at `results_at`."
+        ),
+    ),
+    Route(
+        "GET",
+        "/contests/{contest}/leaderboard",
+        m.ShowContestLeaderboard,
+        m.ContestLeaderboard,
+        CONTESTS,
+        "Who is where",
+        narrow={"after": Cursor},
+        note=(
+            "The better score is before, then the fewer seconds; who has both the same shares a place. Trainings that "
+            "are open have neither. `hidden`: nothing is told before `results_at`, but to administrators."
+        ),
+    ),
+    Route(
+        "POST",
+        "/admin/contests",
+        m.CreateContest,
+        m.PlannedContest,
+        CONTESTS,
+        "Plan a contest",
+        201,
+        location=BASE + "/admin/contests/{id}",
+        missing="There is no such subject.",
+        conflict="Fewer questions fit than `size`; the answer says how many do without each filter.",
+        note=(
+            "Either `questions`, or `size` of those that fit `filters`, drawn once for all (`same`) or for `each`. "
+            "A start that has passed is now. For administrators."
+        ),
+        example=A_CONTEST,
+    ),
+    Route(
+        "GET",
+        "/admin/contests",
+        m.ListPlans,
+        m.PlannedContests,
+        CONTESTS,
+        "All contests, the newest first",
+        narrow={"after": Cursor},
+        note="For administrators.",
+    ),
+    Route(
+        "GET",
+        "/admin/contests/{contest}",
+        m.ShowPlan,
+        m.PlannedContest,
+        CONTESTS,
+        "How a contest is planned",
+        note="For administrators.",
+    ),
+    Route(
+        "PATCH",
+        "/admin/contests/{contest}",
+        m.ChangeContest,
+        m.PlannedContest,
+        CONTESTS,
+        "Change a contest",
+        conflict="It has begun, and only `title` and `rules` can be changed; or fewer questions fit than `size`.",
+        note='Only what is sent is changed; `"remind_minutes": null` drops the reminder. For administrators.',
+        example={"minutes": 60},
+    ),
+    Route(
+        "DELETE",
+        "/admin/contests/{contest}",
+        m.DeleteContest,
+        None,
+        CONTESTS,
+        "Delete a contest",
+        204,
+        conflict="Somebody has started it.",
+        note="For administrators.",
+    ),
+    Route(
         "POST",
         "/admin/bank/validate",
         m.ValidateBank,
@@ -351,6 +478,42 @@ ROUTES: Final[tuple[Route, ...]] = (
         query=("partial",),
         conflict="The bank is being changed by another import.",
         note="All or nothing, unless `partial=true`. For editors.",
+    ),
+    Route(
+        "POST",
+        "/admin/bank/errors.xlsx",
+        m.MarkBankErrors,
+        m.File,
+        BANK,
+        "A copy of a workbook with its errors beside the cells",
+        upload=True,
+        media=(WORKBOOK,),
+        note="Nothing is written. For editors.",
+    ),
+    Route(
+        "GET",
+        "/admin/bank/export",
+        m.ExportBank,
+        m.Download,
+        BANK,
+        "Questions as a bank file",
+        narrow={"search": Search},
+        media=("application/yaml", "application/json", "text/plain", "application/xml", WORKBOOK, "application/zip"),
+        missing="There is no such subject.",
+        note=(
+            "A ZIP where there are pictures that the format cannot hold. `Export-Warnings` counts the questions that "
+            "it could not carry just as they are. For editors."
+        ),
+    ),
+    Route(
+        "GET",
+        "/admin/subjects/{subject}/template.xlsx",
+        m.ShowBankTemplate,
+        m.File,
+        BANK,
+        "A workbook to be filled in with questions of a subject",
+        media=(WORKBOOK,),
+        note="For editors.",
     ),
     Route(
         "GET",

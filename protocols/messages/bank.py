@@ -12,6 +12,9 @@ from protocols.messages.refusals import FieldError
 
 BankFormat = Literal["yaml", "json", "gift", "moodle-xml", "aiken", "xlsx"]
 
+# What a selection can be written as. (Aiken holds too little of a question.)
+ExportFormat = Literal["yaml", "json", "gift", "moodle-xml", "xlsx"]
+
 
 class ListSubjects(Message):
     language: Language = "ru"
@@ -106,6 +109,40 @@ class ListQuestions(EditorCommand):
     search: str | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     after: str | None = None
+
+
+class ExportBank(EditorCommand):
+    """A selection of a subject's questions, as a file."""
+
+    subject: Slug
+    format: ExportFormat = "yaml"
+    topic: Slug | None = None
+    kind: Kind | None = None
+    archived: bool = False
+    search: str | None = None
+
+
+class Download(Message):
+    """A file of any size at `path`, for whoever asked to hand on and then to remove.
+
+    `warnings` name the questions that the format could not carry, or not just as they are.
+    """
+
+    path: str
+    name: str
+    media_type: str
+    questions: int
+    warnings: tuple[EntryError, ...]
+
+
+class ShowBankTemplate(EditorCommand):
+    """A workbook to be filled in with questions of a subject."""
+
+    subject: Slug
+
+
+class MarkBankErrors(ValidateBank):
+    """Asks for a copy of a workbook with its errors beside the cells."""
 
 
 class ShowBankQuestion(EditorCommand):

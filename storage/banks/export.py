@@ -12,19 +12,17 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import orjson
 from pydantic import JsonValue
 
-from protocols.messages import EntryError, Subject, images_of, with_images
+from protocols.messages import EntryError, ExportFormat, Subject, images_of, with_images
 from storage.banks import BankFileError, read
 from storage.banks.check import check
 from storage.banks.pictures import FILE_ID, media_type_of, picture_name
 from storage.banks.text_writers import Gift, Json, MoodleXml, Unwritable, Writer, Yaml
 from storage.banks.workbook_writer import columns_of, write_bank
 
-ExportFormat = Literal["yaml", "json", "gift", "moodle-xml", "xlsx"]
 MOST_WARNINGS = 1000
 _AT_ONCE = 250
 _SUFFIXES: dict[ExportFormat, str] = {

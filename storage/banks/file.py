@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from protocols.messages import BankFormat, EntryError, SkippedEntry, Subject, Title, Topic
+from protocols.messages import BankFormat, EntryError, SkippedEntry, Subject, Topic
+from protocols.messages.questions import Title
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_QUESTIONS = 100_000

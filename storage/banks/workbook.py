@@ -18,7 +18,8 @@ from typing import Any, TypeAlias
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
-from protocols.messages import EntryError, SkippedEntry, Slug, Title, Titled, Topic
+from protocols.messages import EntryError, SkippedEntry, Slug, Titled, Topic
+from protocols.messages.questions import Title
 from storage.banks import archive
 from storage.banks.answers import letter, number
 from storage.banks.columns import EXAMPLE, name_of, nearest

@@ -16,7 +16,8 @@ from pydantic import JsonValue
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from protocols.messages import BankReport, EntryError, Kind, OwnField, Subject, Title
+from protocols.messages import BankReport, EntryError, Kind, OwnField, Subject
+from protocols.messages.questions import Title
 from storage.banks.answers import letter
 from storage.banks.archive import is_zip, unpack
 from storage.banks.columns import CHOICES, COLUMNS, EXAMPLE, heading_of

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -29,8 +29,12 @@ from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorGridFSBuc
 from pymongo import ASCENDING, InsertOne, UpdateOne
 from pymongo.errors import OperationFailure
 
-from protocols.messages import AnyQuestion, File, Kind, ListQuestions, Subject, TooLarge
+from protocols.messages import AnyQuestion, ExportBank, File, Kind, ListQuestions, Subject
+from storage.mongo import imports
 from storage.mongo.client import Client, Database
+
+# What one transaction takes; a cache of 256 MB, as the embedded server has it, refuses more than about 12 MB.
+AT_ONCE, BYTES_AT_ONCE = 1_000, 2 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,106 +118,175 @@ def _texts(content: dict[str, Any]) -> list[str]:
     return said
 
 
-def digest(question: AnyQuestion) -> bytes:
-    """What tells whether a question has changed."""
-    return hashlib.sha256(orjson.dumps(_content(question), option=orjson.OPT_SORT_KEYS)).digest()
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question ready to be kept; `content` is BSON, `digest` tells whether it has changed."""
+
+    id: str
+    topic: str
+    kind: Kind
+    difficulty: int
+    digest: bytes
+    content: bytes
 
 
-def _content(question: AnyQuestion) -> dict[str, Any]:
-    return question.model_dump(mode="json", exclude_defaults=True) | {"kind": question.kind}
+def draft(question: AnyQuestion) -> Draft:
+    """The question as it is kept: without members that have their default values."""
+    content = question.model_dump(mode="json", exclude_defaults=True) | {"kind": question.kind}
+    digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
+    return Draft(question.id, question.topic, question.kind, question.difficulty, digest, bson.encode(content))
 
 
-async def compare(database: Database, subject: str, questions: Sequence[AnyQuestion]) -> Difference:
+async def compare(database: Database, subject: str, drafts: Sequence[Draft]) -> Difference:
     """What storing these questions would change."""
-    known = await _known(database, subject, [question.id for question in questions], None)
-    added = sum(question.id not in known for question in questions)
-    unchanged = sum(known.get(question.id, (0, b"", False))[1:] == (digest(question), False) for question in questions)
-    return Difference(added, len(questions) - added - unchanged, unchanged)
+    known = await _known(database, subject, [one.id for one in drafts], None)
+    added = sum(one.id not in known for one in drafts)
+    unchanged = sum(known.get(one.id, (0, b"", False))[1:] == (one.digest, False) for one in drafts)
+    return Difference(added, len(drafts) - added - unchanged, unchanged)
 
 
 async def store(
     client: Client,
     database: Database,
     subject: Subject,
-    questions: Sequence[AnyQuestion],
+    drafts: Sequence[Draft],
     *,
     keep_archived: bool = False,
+    advanced: Callable[[int], None] = lambda questions: None,
 ) -> Difference:
-    """Declare the subject and add or update its questions, in one transaction: all of it or nothing.
+    """Declare the subject and add or update its questions: all of it or nothing.
 
-    Questions that were archived are drawn again, unless `keep_archived`. Raises TooLarge where one transaction
-    cannot hold so many.
+    What one transaction holds is one, and more is an import as in `storage.mongo.imports`. Questions that were
+    archived are drawn again, unless `keep_archived`. `advanced` is told how many questions were written.
     """
+    while True:
+        await imports.settle(database)
+        done = await _store(client, database, subject, drafts, keep_archived, advanced)
+        if done is not None:
+            return done
 
-    async def work(session: AsyncIOMotorClientSession) -> Difference:
-        known = await _known(database, subject.slug, [question.id for question in questions], session)
+
+async def _store(
+    client: Client,
+    database: Database,
+    subject: Subject,
+    drafts: Sequence[Draft],
+    keep_archived: bool,
+    advanced: Callable[[int], None],
+) -> Difference | None:
+    """None where somebody else has changed the bank meanwhile."""
+    seen = await revision(database)
+    known = await _known(database, subject.slug, [one.id for one in drafts], None)
+    entries = _entries(subject.slug, drafts, known, keep_archived)
+    fresh = sum("place" in entry for entry in entries)
+    size = sum(len(entry["state"]["content"].raw) for entry in entries)
+    at_once = len(entries) <= AT_ONCE and size <= BYTES_AT_ONCE
+    staged = None if at_once else await imports.stage(database, entries)
+
+    async def work(session: AsyncIOMotorClientSession) -> bool:
+        await imports.refuse_if_pending(database, session)
         new_revision = await _next(database, "revisions", 1, session)
+        if new_revision != seen + 1:
+            return False  # what was compared with is no longer so
+        first = await _next(database, "questions", fresh, session) - fresh + 1 if fresh else 0
         await database.subjects.update_one(
             {"_id": subject.slug},
             {"$set": {"content": subject.model_dump(mode="json"), "revision": new_revision}},
             upsert=True,
             session=session,
         )
-        fresh = [question for question in questions if question.id not in known]
-        first = await _next(database, "questions", len(fresh), session) - len(fresh) + 1 if fresh else 0
-        numbers = {question.id: first + place for place, question in enumerate(fresh)}
-        writes: list[InsertOne[dict[str, Any]] | UpdateOne] = []
-        updated = 0
-        for question in questions:
-            state = {
-                "revision": new_revision,
-                "subject": subject.slug,
-                "id": question.id,
-                "topic": question.topic,
-                "kind": question.kind,
-                "difficulty": question.difficulty,
-                "archived": False,
-                "digest": digest(question),
-                "updated_at": datetime.now(UTC),
-                "content": _content(question),
-            }
-            if question.id in numbers:
-                writes.append(InsertOne({"_id": numbers[question.id]} | state))
-            else:
-                number, old, archived = known[question.id]
-                state["archived"] = archived and keep_archived
-                if (old, archived) != (state["digest"], state["archived"]):
-                    writes.append(UpdateOne({"_id": number}, {"$set": state}))
-                    updated += 1
-        if writes:
+        if staged is not None:
+            await imports.decide(database, *staged, new_revision, first, session)
+        elif entries:
+            writes = _writes(entries, new_revision, first)
             await database.questions.bulk_write(writes, ordered=False, session=session)
-        return Difference(len(fresh), updated, len(questions) - len(fresh) - updated)
+        return True
+
+    if not await _decided(client, work):
+        if staged is not None:
+            await imports.forget(database, *staged)
+        return None
+    if staged is not None:
+        await imports.settle(database, advanced)
+    else:
+        advanced(len(entries))
+    return Difference(fresh, len(entries) - fresh, len(drafts) - len(entries))
+
+
+async def _decided(client: Client, work: Callable[[AsyncIOMotorClientSession], Awaitable[bool]]) -> bool:
+    """Runs `work` in a transaction, which stays only where it returns true; False also where it must come later."""
+
+    async def all_or_nothing(session: AsyncIOMotorClientSession) -> bool:
+        done = await work(session)
+        if not done:
+            raise imports.Pending
+        return done
 
     async with await client.start_session() as session:
         try:
-            done: Difference = await session.with_transaction(work)
+            return bool(await session.with_transaction(all_or_nothing))
+        except imports.Pending:
+            return False
         except OperationFailure as error:
-            if _cache_is_full(error):
-                raise TooLarge(
-                    f"Nothing was imported: {len(questions)} questions are more than MongoDB's cache takes "
-                    "at once. Split the file."
-                ) from None
+            # Motor tries again what conflicts within a transaction, but not a commit that does.
+            if error.has_error_label("TransientTransactionError"):
+                return False
             raise
-        else:
-            return done
 
 
-def _cache_is_full(error: OperationFailure) -> bool:
-    """Whether a transaction failed because it is too large, in one of the ways in which MongoDB says so."""
-    return any(sign in str(error) for sign in ("transaction is too large", "Cache full"))
+def _entries(
+    subject: str, drafts: Sequence[Draft], known: dict[str, tuple[int, bytes, bool]], keep_archived: bool
+) -> list[imports.Entry]:
+    """What has to be written: new questions by their places among these, and those that have changed by number."""
+    entries: list[imports.Entry] = []
+    now = datetime.now(UTC)
+    fresh = 0
+    for one in drafts:
+        number, digest, archived = known.get(one.id, (0, b"", False))
+        state = {
+            "subject": subject,
+            "id": one.id,
+            "topic": one.topic,
+            "kind": one.kind,
+            "difficulty": one.difficulty,
+            "archived": archived and keep_archived,
+            "digest": one.digest,
+            "updated_at": now,
+            "content": RawBSONDocument(one.content),
+        }
+        if not number:
+            entries.append({"place": fresh, "state": state})
+            fresh += 1
+        elif (digest, archived) != (one.digest, state["archived"]):
+            entries.append({"number": number, "state": state})
+    return entries
+
+
+def _writes(
+    entries: Sequence[imports.Entry], new_revision: int, first: int
+) -> list[InsertOne[dict[str, Any]] | UpdateOne]:
+    return [
+        UpdateOne({"_id": entry["number"]}, {"$set": entry["state"] | {"revision": new_revision}})
+        if "number" in entry
+        else InsertOne({"_id": first + entry["place"], "revision": new_revision} | entry["state"])
+        for entry in entries
+    ]
 
 
 async def archive(client: Client, database: Database, number: int) -> None:
     """Draw a question no more."""
 
-    async def work(session: AsyncIOMotorClientSession) -> None:
+    async def work(session: AsyncIOMotorClientSession) -> bool:
+        await imports.refuse_if_pending(database, session)
         change = {"archived": True, "revision": await _next(database, "revisions", 1, session)}
         await database.questions.update_one(
             {"_id": number}, {"$set": change | {"updated_at": datetime.now(UTC)}}, session=session
         )
+        return True
 
-    async with await client.start_session() as session:
-        await session.with_transaction(work)
+    await imports.settle(database)
+    while not await _decided(client, work):
+        await imports.settle(database)
 
 
 async def _known(
@@ -272,7 +345,13 @@ async def kept(database: Database, number: int) -> Kept:
 
 async def listed(database: Database, wanted: ListQuestions, after: int, limit: int) -> list[Kept]:
     """At most `limit` questions with numbers above `after`, by number."""
-    query: dict[str, Any] = {"_id": {"$gt": after}, "archived": wanted.archived}
+    query = {"_id": {"$gt": after}} | _selecting(wanted)
+    found = database.questions.find(query, sort=[("_id", ASCENDING)], limit=limit)
+    return [_kept(document) async for document in found]
+
+
+def _selecting(wanted: ListQuestions | ExportBank) -> dict[str, Any]:
+    query: dict[str, Any] = {"archived": wanted.archived}
     query |= {
         name: value
         for name, value in (("subject", wanted.subject), ("topic", wanted.topic), ("kind", wanted.kind))
@@ -281,8 +360,14 @@ async def listed(database: Database, wanted: ListQuestions, after: int, limit: i
     if wanted.search:
         text = {"$regex": re.escape(wanted.search), "$options": "i"}
         query["$or"] = [{"id": text}, {"content.text": text}]
-    found = database.questions.find(query, sort=[("_id", ASCENDING)], limit=limit)
-    return [_kept(document) async for document in found]
+    return query
+
+
+async def selected(database: Database, wanted: ExportBank) -> AsyncIterator[dict[str, Any]]:
+    """The contents of the questions to be exported, by number."""
+    found = database.questions.find(_selecting(wanted), {"content": 1}, sort=[("_id", ASCENDING)], batch_size=500)
+    async for document in found:
+        yield document["content"]
 
 
 async def begin_demo(database: Database) -> bool:

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
-from protocols.messages import AnyQuestion, BankReport, Subject, images_of, with_images
+from protocols.messages import AnyQuestion, BankReport, ExportFormat, Subject, images_of, with_images
 from storage.banks import read
 from storage.banks.check import check
-from storage.banks.export import Exported, ExportFormat, export
+from storage.banks.export import Exported, export
 from storage.banks.pictures import resolve
 from storage.banks.subjects import question_model
 from storage.banks.workbook_writer import errors_beside, template

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from benchmarks import bank
 from storage.embedded import Engines
 from storage.mongo import client as mongo
-from storage.mongo import questions
+from storage.mongo import imports, questions
 from storage.mongo.client import Database
 
 PICTURE = b"\x89PNG\r\n\x1a\n and so on"
@@ -31,7 +32,7 @@ def database(client: mongo.Client) -> Database:
 
 async def test_what_was_stored_is_unchanged_when_it_is_stored_again(client: mongo.Client, database: Database) -> None:
     await questions.prepare(database)
-    subject, some = bank.subject("sample"), list(bank.questions(30))
+    subject, some = bank.subject("sample"), [questions.draft(one) for one in bank.questions(30)]
     first = await questions.store(client, database, subject, some)
     again = await questions.store(client, database, subject, some)
     assert (first.added, first.updated, first.unchanged) == (30, 0, 0)
@@ -63,3 +64,67 @@ async def test_the_demo_goes_on_where_it_was_interrupted_and_comes_once(
 async def test_a_bank_with_a_subject_gets_no_demo(client: mongo.Client, database: Database) -> None:
     await questions.store(client, database, bank.subject("sample"), [])
     assert not await questions.begin_demo(database)
+
+
+async def in_order(database: Database) -> list[int]:
+    return sorted([packed.number async for packed in questions.changed(database, 0)])
+
+
+async def test_an_import_that_was_decided_on_and_interrupted_is_done_by_whoever_comes_next(
+    client: mongo.Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await questions.prepare(database)
+    monkeypatch.setattr(questions, "AT_ONCE", 10)
+    monkeypatch.setattr(imports, "CHUNK_ENTRIES", 7)
+    some = [questions.draft(one) for one in bank.questions(40)]
+    await questions.store(client, database, bank.subject("sample"), some[:12])
+
+    def interrupted(entries: int) -> None:
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        await questions.store(client, database, bank.subject("sample"), some, advanced=interrupted)
+    assert len(await in_order(database)) < 40
+    await imports.settle(database)
+    assert await in_order(database) == list(range(1, 41))
+    again = await questions.store(client, database, bank.subject("sample"), some)
+    assert (again.added, again.updated, again.unchanged) == (0, 0, 40)
+    assert await database.staged.count_documents({}) == 0
+
+
+async def test_what_was_only_staged_changes_nothing(client: mongo.Client, database: Database) -> None:
+    await questions.prepare(database)
+    some = [questions.draft(one) for one in bank.questions(5)]
+    await imports.stage(database, questions._entries("sample", some, {}, False))
+    await imports.settle(database)
+    assert await in_order(database) == []
+    assert (await questions.store(client, database, bank.subject("sample"), some)).added == 5
+
+
+async def test_imports_at_the_same_time_are_each_whole(
+    client: mongo.Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await questions.prepare(database)
+    monkeypatch.setattr(questions, "AT_ONCE", 10)
+    monkeypatch.setattr(imports, "CHUNK_ENTRIES", 7)
+    some = [questions.draft(one) for one in bank.questions(60)]
+    parts = [some[:30], some[15:45], some[40:]]
+    done = await asyncio.gather(*(questions.store(client, database, bank.subject("sample"), part) for part in parts))
+    assert sum(one.added for one in done) == 60
+    assert await in_order(database) == list(range(1, 61))
+
+
+async def test_a_change_made_after_an_import_was_decided_on_is_not_undone_by_it(
+    client: mongo.Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await questions.prepare(database)
+    monkeypatch.setattr(questions, "AT_ONCE", 2)
+    some = [questions.draft(one) for one in bank.questions(6)]
+    await questions.store(client, database, bank.subject("sample"), some)
+    note = {"revision": 1, "first": 0}  # of an import that somebody is late with
+    stale = questions._entries("sample", some, {"q-1": (2, b"old", False)}, False)[1]
+    assert stale["number"] == 2
+    stale["state"]["topic"] = "stale"
+    await questions.archive(client, database, 2)
+    await imports._write(database, note, [stale])
+    assert (await questions.kept(database, 2)).archived

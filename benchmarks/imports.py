@@ -1,0 +1,187 @@
+"""How fast a bank is imported, in every format, beside inserting its questions one by one.
+
+    python -m benchmarks.bank [--questions 20000]
+
+The departments' desk on an embedded MongoDB: a file is read, checked, compared and stored as a whole, then imported
+once more, when nothing may change. Beside it, in the same run and on the same server, the same questions are inserted
+one after the other through motor, each acknowledged as the service has it. The peak of memory is that of the process
+that reads the file, and of this one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import get_args
+
+import orjson
+import psutil
+import uvloop
+from bson.raw_bson import RawBSONDocument
+from rich.console import Console
+from rich.progress import Progress
+
+import logs
+from actors.bank import Bank
+from actors.bank_desk import BankDesk
+from benchmarks import bank
+from protocols.messages import AnyQuestion, BankFormat, ImportBank, SingleQuestion
+from settings import Log
+from storage.banks.export import export
+from storage.embedded import Engines
+from storage.mongo import client as mongo
+from storage.mongo import questions
+
+WANTED = 20.0
+ONE_BY_ONE = 1_000
+
+
+def file_of(format: BankFormat, slug: str, count: int, folder: Path) -> bytes:
+    """A bank file of `count` questions of all kinds that the format has."""
+    subject = bank.subject(slug)
+    if format == "aiken":
+        return _aiken(count)
+    made: Sequence[AnyQuestion] = list(bank.questions(count))
+    if format == "gift":
+        made = [one for one in islice(bank.questions(count * 2), count * 2) if one.kind != "order"][:count]
+    spool = folder / format
+    spool.mkdir()
+    with (spool / "questions.jsonl").open("wb") as lines:
+        for one in made:
+            lines.write(orjson.dumps(one.model_dump(mode="json", exclude_defaults=True) | {"kind": one.kind}) + b"\n")
+    done = export(spool, subject, format)
+    return done.file.read_bytes()
+
+
+def _aiken(count: int) -> bytes:
+    parts = []
+    singles = (one for one in bank.questions(count * 6) if isinstance(one, SingleQuestion))
+    for one in islice(singles, count):
+        options = [f"{'ABCDEFGH'[at]}. {option.text}" for at, option in enumerate(one.options)]
+        parts.append("\n".join([one.text, *options, f"ANSWER: {one.key.upper()}", ""]))
+    return "\n".join(parts).encode()
+
+
+async def one_by_one(database: mongo.Database, count: int) -> float:
+    """Questions a second, inserted one after the other."""
+    documents = []
+    for number, one in enumerate(bank.questions(count), 1):
+        made = questions.draft(one)
+        documents.append(
+            {
+                "_id": number,
+                "revision": 1,
+                "subject": "one-by-one",
+                "id": made.id,
+                "topic": made.topic,
+                "kind": made.kind,
+                "difficulty": made.difficulty,
+                "archived": False,
+                "digest": made.digest,
+                "content": RawBSONDocument(made.content),
+            }
+        )
+    started = time.perf_counter()
+    for document in documents:
+        await database.one_by_one.insert_one(document)
+    spent = time.perf_counter() - started
+    await database.one_by_one.drop()
+    return count / spent
+
+
+async def measure(count: int, console: Console) -> bool:
+    folder = Path(tempfile.mkdtemp(prefix="apo-benchmark-"))
+    try:
+        async with Engines(folder / "data", postgres=False) as endpoints:
+            client = mongo.connect(endpoints.mongo_url)
+            try:
+                return await _measure(client, count, folder, console)
+            finally:
+                client.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _measure(client: mongo.Client, count: int, folder: Path, console: Console) -> bool:
+    database = mongo.database(client)
+    await questions.prepare(database)
+    good = True
+    console.print(f"{count} questions; wanted: stored {WANTED:.0f} times as many a second as one by one\n")
+    console.print(
+        "format       file  whole import        of it stored    again  one by one  ratio (whole)  reader / desk"
+    )
+    for format in get_args(BankFormat):
+        slug = f"bank-{format}"
+        content = await asyncio.to_thread(file_of, format, slug, count, folder)
+        singly = await one_by_one(database, ONE_BY_ONE)
+        desk = BankDesk(client, database, Bank())
+        try:
+            spent, storing, reader, added = await _import(desk, slug, content, console)
+            again, _, _, unchanged = await _import(desk, slug, content, console)
+        finally:
+            desk.close()
+        rate = count / storing
+        ratio = rate / singly
+        own = psutil.Process().memory_info().rss >> 20
+        console.print(
+            f"{format:<10} {len(content) >> 20:>3} MiB  {spent:5.1f} s {count / spent:5.0f}/s  "
+            f"{storing:4.1f} s {rate:6.0f}/s  {again:5.1f} s  {singly:5.0f}/s  {ratio:5.1f} "
+            f"({count / spent / singly:4.1f})  {reader >> 20} / {own} MiB"
+        )
+        good = good and ratio >= WANTED and added == (count, 0) and unchanged == (0, count)
+        if added != (count, 0) or unchanged != (0, count):
+            console.print(f"  not as it should be: added {added}, again {unchanged}")
+    return good
+
+
+async def _import(
+    desk: BankDesk, slug: str, content: bytes, console: Console
+) -> tuple[float, float, int, tuple[int, int]]:
+    """Seconds, and those of storing; the peak of the reading process; what was added and unchanged."""
+    peak = 0
+    stored: list[float] = []
+
+    async def watch() -> None:
+        nonlocal peak
+        while True:
+            for child in psutil.Process().children():
+                if "multiprocessing" in " ".join(child.cmdline()):
+                    peak = max(peak, child.memory_info().rss)
+            await asyncio.sleep(0.1)
+
+    watching = asyncio.create_task(watch())
+    try:
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task(slug, total=None)
+            started = time.perf_counter()
+
+            def told(what: str, done: int, total: int) -> None:
+                progress.update(task, description=what, completed=done, total=total or None)
+                if what == "storing":
+                    stored.append(time.perf_counter())
+
+            report = await desk.import_bank(ImportBank(user=0, content=content, subject=slug), told)
+            spent = time.perf_counter() - started
+    finally:
+        watching.cancel()
+    return spent, stored[-1] - stored[0], peak, (report.added, report.unchanged)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--questions", type=int, default=20_000)
+    options = parser.parse_args()
+    logs.configure(Log(level="warning"))
+    good = uvloop.run(measure(options.questions, Console(width=140)))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,267 @@
+"""Mass messages and updates of the bot, at a Telegram data centre of our own.
+
+    python -m benchmarks.telegram [--recipients 100000] [--seconds 30] [--rounds 3] [--students 40]
+
+1. A mass message to many recipients, without a limit of rate: the service's memory meanwhile.
+2. At the ordinary limits: the rate that the data centre saw, and how often it asked to wait.
+3. How long students wait for the answer to a press, by turns with and without a mass message.
+4. Updates a second when students press as fast as they can, and where the service's time goes.
+
+Everything is real but the network: MTProto over loopback, embedded databases, the service as a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import bank
+from storage.embedded import Engines
+from storage.mongo import client as mongo
+from storage.mongo import questions
+from tests.api.client import Client, connect
+from tests.running import Service
+from tests.telegram.center import DataCenter
+from tests.telegram.crowd import administrator, crowd
+from tests.telegram.limits import Limits
+from tests.telegram.phone import Phone
+
+SUBJECT = "benchmark"
+WARM_SECONDS = 5.0
+PRESS_PAUSE_SECONDS = 1.0  # a pupil reads before they press
+console = Console(stderr=True)
+
+
+@dataclass(frozen=True)
+class Stand:
+    center: DataCenter
+    service: Service
+    admin: Client
+    people: list[Phone]
+
+    async def broadcast(self, count: int | None = None) -> int:
+        """Start a mass message to the first `count` people; its number."""
+        audience = {}
+        if count is not None:
+            connection = await connect(self.service)
+            numbers = [phone.id for phone in self.people[:count]]
+            rows = await connection.fetch("SELECT id FROM users WHERE telegram_id = ANY ($1)", numbers)
+            await connection.close()
+            audience = {"users": [row["id"] for row in rows]}
+        made = await self.admin.post("/admin/broadcasts", {"text": "Tomorrow!", "audience": audience}, status=201)
+        await self.admin.post(f"/admin/broadcasts/{made['id']}/start")
+        number: int = made["id"]
+        return number
+
+    async def end(self, number: int) -> None:
+        await self.admin.post(f"/admin/broadcasts/{number}/cancel")
+
+
+async def single_questions(folder: Path, count: int) -> None:
+    async with Engines(folder) as endpoints:
+        client = mongo.connect(endpoints.mongo_url)
+        database = mongo.database(client)
+        await questions.prepare(database)
+        made = [questions.draft(one) for one in bank.questions(count * 6) if one.kind == "single"]
+        await questions.store(client, database, bank.subject(SUBJECT), made)
+        client.close()
+
+
+@asynccontextmanager
+async def stand(rate: float, people: int, sampled: Path | None = None) -> AsyncIterator[Stand]:
+    """A service at a data centre that it reaches, with `people` who have written before."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        await single_questions(folder / "service" / "data", 300)
+        async with DataCenter(folder / "center") as center, aiohttp.ClientSession() as session:
+            environment = {
+                "APO_BROADCAST__MESSAGES_PER_SECOND": str(rate),
+                "APO_BANK__DEMO": "false",
+                "APO_LOG__LEVEL": "error",
+            }
+            service = Service(folder / "service", environment | center.environment())
+            if sampled is not None:
+                service.command = ("-m", "benchmarks.sampled", str(sampled))
+            await service.start()
+            try:
+                await center.online()
+                admin = await administrator(Client(session, service))
+                connection = await connect(service)
+                phones = await crowd(center, connection, people) if people else []
+                await connection.close()
+                yield Stand(center, service, admin, phones)
+            finally:
+                await service.stop()
+
+
+# --- 1. Memory -----------------------------------------------------------------------------------------------
+
+
+async def memory(recipients: int) -> tuple[float, float, float, float]:
+    """MiB before, the most meanwhile, at the end; messages a second."""
+    async with stand(10_000, recipients) as house:
+        house.center.limits = Limits.lifted()
+        process = psutil.Process(house.service.pid)
+        before = most = process.memory_info().rss
+        began = time.perf_counter()
+        number = await house.broadcast()
+        while True:
+            await asyncio.sleep(1.0)
+            most = max(most, process.memory_info().rss)
+            told = await house.admin.get(f"/admin/broadcasts/{number}")
+            console.print(f"  {told['sent']:,} of {told['recipients']:,}", end="\r")
+            if told["state"] == "finished":
+                break
+        seconds = time.perf_counter() - began
+        assert told["sent"] == recipients == len(house.center.deliveries())
+        return before / 2**20, most / 2**20, process.memory_info().rss / 2**20, recipients / seconds
+
+
+# --- 2. and 3. Rate, and students meanwhile ------------------------------------------------------------------
+
+
+async def begin(student: Phone) -> None:
+    student.write(f"/start subject_{SUBJECT}")
+    await student.press("English")
+    await student.press(student.name)
+    await student.press("9")
+    await student.press("Quick start")
+
+
+async def train(student: Phone, until: float, pause: float, waits: list[float]) -> None:
+    """Press on until then; notes how long each press waited for its answer."""
+    while time.perf_counter() < until:
+        shown = student.find(lambda shown: bool(shown.buttons))
+        assert shown is not None
+        labels = [button.text for row in shown.buttons for button in row]
+        wanted = next(
+            (name for name in ("Next", "Results", "Once more") if any(name in label for label in labels)), "A"
+        )
+        began = time.perf_counter()
+        await student.press(wanted, timeout=60.0)
+        # Both the answer to the press and what it changes on the screen.
+        await student.until(lambda before=shown: student.find(lambda one: bool(one.buttons)) != before, 60.0)  # type: ignore[misc]
+        waits.append(time.perf_counter() - began)
+        await asyncio.sleep(pause)
+
+
+async def pressing(students: list[Phone], seconds: float, pause: float) -> list[float]:
+    waits: list[float] = []
+    until = time.perf_counter() + seconds
+    async with asyncio.TaskGroup() as group:
+        for student in students:
+            group.create_task(train(student, until, pause, waits))
+    return waits
+
+
+async def rate_and_waits(seconds: float, rounds: int, students: int) -> tuple[float, int, list[float], list[float]]:
+    """The measured rate, FLOOD_WAITs, and the waits of students without and with a mass message."""
+    rate = 25.0
+    people = int(rate * (seconds + WARM_SECONDS) * rounds * 2) + 100
+    without: list[float] = []
+    meanwhile: list[float] = []
+    rates: list[float] = []
+    async with stand(rate, people) as house:
+        pupils = [house.center.user(f"Pupil {n}", language="en") for n in range(students)]
+        for pupil in pupils:
+            await begin(pupil)
+        floods = house.center.counts["FLOOD_WAIT"]
+        await pressing(pupils, WARM_SECONDS, PRESS_PAUSE_SECONDS)
+        for _ in range(rounds):
+            without += await pressing(pupils, seconds, PRESS_PAUSE_SECONDS)
+            number = await house.broadcast(None)
+            await asyncio.sleep(1.0)
+            began, first = time.monotonic(), len(house.center.log)
+            meanwhile += await pressing(pupils, seconds, PRESS_PAUSE_SECONDS)
+            took = time.monotonic() - began
+            crowd_ids = {phone.id for phone in house.people}
+            sent = [call for call in house.center.log[first:] if call.chat in crowd_ids and call.error is None]
+            rates.append(len(sent) / took)
+            await house.end(number)
+        floods = sum(count for name, count in house.center.counts.items() if name.startswith("FLOOD_WAIT")) - floods
+    return statistics.median(rates), floods, without, meanwhile
+
+
+# --- 4. Updates ----------------------------------------------------------------------------------------------
+
+
+async def updates(seconds: float, students: int, file: Path) -> tuple[float, Counter[str]]:
+    """Updates a second, and the samples of each part."""
+    async with stand(25.0, 0, file) as house:
+        house.center.limits = Limits.lifted()
+        pupils = [house.center.user(f"Pupil {n}", language="en") for n in range(students)]
+        for pupil in pupils:
+            await begin(pupil)
+        await pressing(pupils, WARM_SECONDS, 0.0)
+        began = time.perf_counter()
+        waits = await pressing(pupils, seconds, 0.0)
+        rate = len(waits) / (time.perf_counter() - began)
+    return rate, Counter(json.loads(file.read_text()))
+
+
+def spread(waits: list[float]) -> tuple[float, float]:
+    return statistics.median(waits), statistics.quantiles(waits, n=20)[-1]
+
+
+async def measure(options: argparse.Namespace) -> None:
+    table = Table("", "measured", "wanted")
+    if "memory" in options.only:
+        console.print(f"1. A mass message to {options.recipients:,}, without a limit of rate …")
+        before, most, after, speed = await memory(options.recipients)
+        table.add_row(
+            f"memory of the service during {options.recipients:,}",
+            f"{before:.0f} MiB before, at most {most:.0f}, {after:.0f} after ({speed:,.0f} messages a second)",
+            "flat",
+        )
+    if "waits" in options.only:
+        console.print("2., 3. At the ordinary limits, with students …")
+        rate, floods, without, meanwhile = await rate_and_waits(options.seconds, options.rounds, options.students)
+        (median, p95), (median_with, p95_with) = spread(without), spread(meanwhile)
+        table.add_row("rate of a mass message", f"{rate:.2f} a second, {floods} FLOOD_WAIT", "25 ± 1 %, none")
+        table.add_row(
+            "a student's wait during it, beside that without: median",
+            f"{median_with / median:.2f} times ({median_with * 1000:.1f} ms, {median * 1000:.1f} ms)",
+            "1.5 times",
+        )
+        table.add_row(
+            "the same, p95", f"{p95_with / p95:.2f} times ({p95_with * 1000:.1f} ms, {p95 * 1000:.1f} ms)", "2 times"
+        )
+    if "updates" in options.only:
+        console.print("4. Updates …")
+        with tempfile.TemporaryDirectory() as name:
+            speed, samples = await updates(options.seconds, options.students, Path(name) / "samples.json")
+        table.add_row(f"updates a second, {options.students} students", f"{speed:,.0f}", "")
+        total = sum(samples.values())
+        for part, count in samples.most_common():
+            table.add_row(f"    of the service's time: {part}", f"{count / total:.0%}", "ours below Pyrogram's")
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipients", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--students", type=int, default=40)
+    parser.add_argument(
+        "--only", nargs="+", choices=["memory", "waits", "updates"], default=["memory", "waits", "updates"]
+    )
+    asyncio.run(measure(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
