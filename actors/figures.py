@@ -205,7 +205,9 @@ class Desk:
         coming_back = sum(skips.count(number) == 1 for number in passed_over)
         correct = sum(verdict_of(answer.score) == "correct" for answer in given)
         size = len(row["questions"])
-        hidden = row["mode"] == "exam" and finished_at is None
+        results_at: datetime | None = row["results_at"]
+        secret = results_at is not None and moment(self._clock()) < results_at
+        hidden = row["mode"] == "exam" and (finished_at is None or secret)
         return Training(
             id=row["id"],
             subject=row["subject"],
@@ -222,7 +224,10 @@ class Desk:
                 left=size - len(answered) - len(passed_over) + coming_back,
             ),
             question=None,
-            summary=None if finished_at is None else summary(row["questions"], given, self._bank),
+            summary=None if finished_at is None or secret else summary(row["questions"], given, self._bank),
+            contest=row["contest"],
+            extended_seconds=row["extended"],
+            results_at=results_at,
         )
 
 

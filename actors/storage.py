@@ -71,13 +71,17 @@ _Work: TypeAlias = Append | _Loading | SaveSnapshot
 
 
 class Tide:
-    """What the storage actor lets others see: how far the journal goes, and whether it accepts now."""
+    """What the storage actor lets others see: how far the journal goes, and whether it accepts now.
 
-    __slots__ = ("head", "problem")
+    `held` is why sessions are asked nothing, though it would accept.
+    """
+
+    __slots__ = ("head", "held", "problem")
 
     def __init__(self) -> None:
         self.head = 0
         self.problem: str | None = "not connected yet"
+        self.held: str | None = None
 
     def refuse_if_down(self) -> None:
         if self.problem is not None:

@@ -15,7 +15,7 @@ from actors import metrics
 from actors.runtime import EventLoopActor, EventLoopRef, LoopReply, MailboxFull
 from actors.session import Passivate, SessionActor, Surroundings
 from actors.storage import Tide
-from protocols.messages import Message, SessionCommand, Unavailable, is_of_session
+from protocols.messages import ExtendTime, Message, SessionCommand, Unavailable, is_of_session
 
 log = structlog.get_logger()
 
@@ -163,6 +163,8 @@ class ToSessions:
 
     async def ask(self, command: SessionCommand) -> Message:
         """The reply of the user's session, which is started if need be. Raises a `Refusal`."""
+        if self._tide.held is not None and not isinstance(command, ExtendTime):
+            raise Unavailable(f"Nothing is accepted for a moment: {self._tide.held}.")
         awake = self._sessions.young.get(command.user)
         # A command that was not handled, because the session had just been passivated or was ended, is sent again.
         for ref in (awake, self._supervisor, self._supervisor):

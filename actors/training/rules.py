@@ -160,6 +160,8 @@ def decide(state: SessionState, command: SessionCommand, context: Context) -> tu
 
 def _afterwards(state: SessionState, command: SessionCommand, context: Context) -> tuple[AnyEvent, ...]:
     """What is still possible when the user was erased, or has become part of another."""
+    if isinstance(command, ExtendTime):
+        return ()
     if isinstance(command, EraseSession):
         return () if state.erased else (SessionErased(at=context.now),)
     if state.erased:

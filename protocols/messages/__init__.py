@@ -8,6 +8,7 @@ from protocols.messages.accounts import *  # noqa: F403
 from protocols.messages.bank import *  # noqa: F403
 from protocols.messages.base import *  # noqa: F403
 from protocols.messages.broadcasts import *  # noqa: F403
+from protocols.messages.contests import *  # noqa: F403
 from protocols.messages.questions import *  # noqa: F403
 from protocols.messages.refusals import *  # noqa: F403
 from protocols.messages.telegram import *  # noqa: F403

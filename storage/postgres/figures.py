@@ -61,13 +61,15 @@ async def statistics(pool: Pool, user: int, subject: str | None, since: date | N
     )
 
 
-TRAINING = "id, number, subject, mode, questions, started_at, deadline, finished_at, skipped"
+TRAINING = """trainings.id, number, subject, mode, trainings.questions, started_at, deadline, finished_at, skipped,
+    contest, trainings.extended, CASE WHEN plan -> 'results_hidden' = 'true' THEN ends_at END AS results_at"""
+OF = "trainings LEFT JOIN contests ON contests.id = contest"
 
 
 async def trainings(pool: Pool, user: int, before: int | None, limit: int) -> list[Record]:
     """At most `limit` trainings of a user with numbers below `before` (None: the newest), newest first."""
     return await pool.fetch(
-        f"""SELECT {TRAINING} FROM trainings WHERE user_id = $1 AND ($2::integer IS NULL OR number < $2)
+        f"""SELECT {TRAINING} FROM {OF} WHERE user_id = $1 AND ($2::integer IS NULL OR number < $2)
             ORDER BY number DESC LIMIT $3""",  # noqa: S608 a constant
         user,
         before,
@@ -78,7 +80,7 @@ async def trainings(pool: Pool, user: int, before: int | None, limit: int) -> li
 async def training(pool: Pool, user: int, id_: str) -> Record | None:
     """A training of this user by its id."""
     return await pool.fetchrow(
-        f"SELECT {TRAINING} FROM trainings WHERE id = $1 AND user_id = $2",  # noqa: S608 a constant
+        f"SELECT {TRAINING} FROM {OF} WHERE trainings.id = $1 AND user_id = $2",  # noqa: S608 a constant
         id_,
         user,
     )

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from storage.postgres.contests import move_entries
 from storage.postgres.pool import Connection, Pool, transaction
 
 # Why a join cannot begin.
@@ -109,6 +110,7 @@ async def complete(pool: Pool, source: int, target: int) -> bool:
                 users[source]["telegram_id"],
             )
             await connection.execute("UPDATE reports SET user_id = $2 WHERE user_id = $1", source, target)
+            await move_entries(connection, source, target)
             for table in ("tokens", "link_codes"):
                 await connection.execute(f"DELETE FROM {table} WHERE user_id = $1", source)  # noqa: S608 our own names
         await connection.execute("DELETE FROM joins WHERE source = $1", source)

@@ -1,0 +1,144 @@
+"""The clocks of contests stand still while the service can accept nothing: killed, or without its database.
+
+While a contest is open, a heartbeat is noted every second. Whoever finds it old gives the time since then back: the
+ends of the contests that were open move, in one transaction with the note of the outage, and then the session of each
+of their trainings extends its own clock, once for each outage. What is killed in the middle is done by the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from actors.storage import Tide
+from actors.training.views import moment
+from protocols.messages import ExtendTime, Message, Refusal, SessionCommand
+from storage.postgres import contests as sql
+from storage.postgres.contests import Affected, Outage
+from storage.postgres.pool import Pool, is_transient
+
+log = structlog.get_logger()
+
+BEAT_SECONDS = 1.0
+BEAT_TIMEOUT_SECONDS = 1.0
+# A shorter time without the database passes as slowness.
+OUTAGE_SECONDS = 3.0
+# What an outage ends with: its trainings must have their time back, and the service its port, before that is over.
+LEAST_MARGIN_SECONDS = 1.0
+EXTENDED_AT_ONCE = 200
+TRIES = 20
+PAUSE_SECONDS = 0.5
+HELD = "the clocks of contests are being put right"
+
+
+class Timekeeper:
+    """`clock` tells microseconds since 1970; `caught_up` waits until the read models know all that was committed."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Callable[[], int],
+        tide: Tide,
+        to_session: Callable[[SessionCommand], Awaitable[Message]],
+        caught_up: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._tide = tide
+        self._to_session = to_session
+        self._caught_up = caught_up
+
+    async def make_up(self) -> None:
+        """Give back all time up to now, or a little more: to be done before anybody can ask a session.
+
+        Raises what the database raises.
+        """
+        margin = LEAST_MARGIN_SECONDS
+        while True:
+            for outage in await sql.unsettled(self._pool):
+                await self._settle(outage)
+            began = self._clock()
+            outage_now = await sql.note_outage(self._pool, moment(began) + timedelta(seconds=margin))
+            if outage_now is None:
+                return
+            await self._settle(outage_now)
+            took = (self._clock() - began) / 1e6
+            if took < margin:
+                return
+            margin = 1.5 * took  # the time that it took is an outage as well
+
+    async def _settle(self, outage: Outage) -> None:
+        await self._caught_up()
+        affected = await sql.affected(self._pool, outage)
+        began, ended = _microseconds(outage.began), _microseconds(outage.ended)
+        at_once = asyncio.Semaphore(EXTENDED_AT_ONCE)
+
+        async def extend(one: Affected) -> None:
+            command = ExtendTime(
+                user=one.session,
+                training=one.training,
+                outage=outage.id,
+                began=began,
+                ended=ended,
+                ends_at=_microseconds(one.ends_at),
+            )
+            async with at_once:
+                await self._extend(command)
+
+        async with asyncio.TaskGroup() as group:
+            for one in affected:
+                group.create_task(extend(one))
+        await sql.settle(self._pool, outage)
+        log.warning(
+            "the clocks of contests stood still",
+            outage=outage.id,
+            seconds=(outage.ended - outage.began).total_seconds(),
+            contests=list(outage.contests),
+            trainings=len(affected),
+        )
+
+    async def _extend(self, command: ExtendTime) -> None:
+        for _ in range(TRIES):
+            try:
+                await self._to_session(command)
+                return
+            except Refusal as refusal:  # as one whose commit failed
+                why = refusal.detail
+            await asyncio.sleep(PAUSE_SECONDS)
+        log.error("a training did not get back the time of an outage", training=command.training, why=why)
+
+    async def keep(self) -> None:
+        """Note heartbeats for as long as the service runs, and make up for what the database was away.
+
+        From OUTAGE_SECONDS on nothing more is accepted until the clocks are right: else what is asked first, when the
+        database is back, would end trainings whose time was up meanwhile.
+        """
+        accepted, contest_open = self._clock(), False
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            now = self._clock()
+            long_ago = now - accepted > OUTAGE_SECONDS * 1e6
+            if long_ago and contest_open:
+                self._tide.held = HELD
+            if self._tide.problem is not None:
+                continue
+            try:
+                if long_ago:
+                    await self.make_up()
+                contest_open = await sql.beat(self._pool, moment(self._clock()), BEAT_TIMEOUT_SECONDS)
+                accepted = self._clock()
+            except Exception as error:
+                if is_transient(error):
+                    continue
+                log.exception("the clocks of contests cannot be put right")
+            self._tide.held = None
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
