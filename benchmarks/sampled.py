@@ -2,6 +2,7 @@
 
 A timer of the process's own processor time interrupts it, and what it was doing then is counted for the innermost
 part of the program on the stack. (What drivers and the event loop do in C belongs to whoever called them.)
+It counts from SIGUSR1 until SIGUSR2, so that starting and stopping are left out.
 """
 
 from __future__ import annotations
@@ -53,11 +54,11 @@ def main(file: Path) -> int:
     from main import main as serve
 
     signal.signal(signal.SIGPROF, sample)
-    signal.setitimer(signal.ITIMER_PROF, EVERY_SECONDS, EVERY_SECONDS)
+    signal.signal(signal.SIGUSR1, lambda *_: signal.setitimer(signal.ITIMER_PROF, EVERY_SECONDS, EVERY_SECONDS))
+    signal.signal(signal.SIGUSR2, lambda *_: signal.setitimer(signal.ITIMER_PROF, 0))
     try:
         return serve(["serve"])
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
         file.write_text(json.dumps(counts))
 
 

@@ -15,6 +15,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import signal
 import statistics
 import tempfile
 import time
@@ -207,10 +209,12 @@ async def updates(seconds: float, students: int, file: Path) -> tuple[float, Cou
         for pupil in pupils:
             await begin(pupil)
         await pressing(pupils, WARM_SECONDS, 0.0)
+        os.kill(house.service.pid, signal.SIGUSR1)
         began = time.perf_counter()
         waits = await pressing(pupils, seconds, 0.0)
         rate = len(waits) / (time.perf_counter() - began)
-    return rate, Counter(json.loads(file.read_text()))
+        os.kill(house.service.pid, signal.SIGUSR2)
+    return rate, Counter(json.loads(await asyncio.to_thread(file.read_text)))
 
 
 def spread(waits: list[float]) -> tuple[float, float]:
