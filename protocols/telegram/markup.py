@@ -16,7 +16,10 @@ from protocols.telegram.values import Styled
 
 MESSAGE_UNITS, CAPTION_UNITS = 4096, 1024  # Telegram's limits, in UTF-16 units
 
+REMEMBERED = 4_096  # texts: the same questions are asked again and again
 
+
+@lru_cache(REMEMBERED)
 def styled(source: str) -> Styled:
     """The safe subset of Markdown with formulas as Telegram's text. Takes anything; what is no markup means itself."""
     parts: list[str] = []
@@ -33,7 +36,7 @@ def styled(source: str) -> Styled:
     return Styled("".join(parts), _merged(entities))
 
 
-@lru_cache(1024)
+@lru_cache(REMEMBERED)
 def needs_picture(source: str) -> bool:
     """Whether a formula in `source` cannot be shown well as text."""
     return any(
@@ -44,7 +47,7 @@ def needs_picture(source: str) -> bool:
 
 def utf16_len(text: str) -> int:
     """Its length as Telegram counts."""
-    return len(text) + sum(letter > "\uffff" for letter in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def join(*parts: str | Styled, sep: str | Styled = "") -> Styled:
