@@ -50,6 +50,7 @@ class Link(PyrogramConnection):
         await super().connect()  # type: ignore[no-untyped-call]
         # Pyrogram makes its sockets so that nobody does this for it; without it a reply that follows another
         # message waits for the other side's delayed acknowledgement, 40 ms.
+        assert self.protocol.socket is not None  # it is connected
         self.protocol.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def recv(self) -> bytes | None:

@@ -67,13 +67,14 @@ def test_check_says_of_every_part_that_it_is_well(house: House) -> None:
     done = house.run("check")
     assert (done.status, done.err) == (0, "")
     said = _lines(done.out)
-    assert list(said) == ["configuration", "data folder", "PostgreSQL", "MongoDB", "bank", "ClickHouse"]
+    assert list(said) == ["configuration", "data folder", "PostgreSQL", "MongoDB", "bank", "ClickHouse", "Telegram"]
     assert all(line.startswith("ok ") for line in said.values()), said
     assert "a service runs in it" in said["data folder"]
     assert re.search(r"18\.\d+, embedded, migrated", said["PostgreSQL"])
     assert "replica set" in said["MongoDB"]
     assert re.search(r"\d+ subjects, \d+ questions", said["bank"])
     assert "inside the service" in said["ClickHouse"]
+    assert "bot_token is empty" in said["Telegram"]
 
 
 def test_check_tells_each_server_that_does_not_answer_and_no_password(house: House) -> None:
@@ -179,8 +180,8 @@ def test_a_mongo_that_is_no_replica_set_is_refused_with_the_mend(house: House, t
     assert "--replSet" in _lines(checked.out)["MongoDB"]
 
 
-def test_a_bot_token_is_answered_with_a_warning_and_kept_secret(service: Service) -> None:
-    assert "no Telegram bot yet" in service.log
+def test_a_bot_token_without_the_rest_turns_off_the_bot_alone_and_is_kept_secret(service: Service) -> None:
+    assert "[telegram] api_id and api_hash are needed" in service.log
     assert BOT_TOKEN not in service.log
     assert "4711" not in service.log
 
