@@ -17,6 +17,7 @@ _ENOUGH, _NEARLY_ALL = 10, 0.9
 _ALIKE = 0.8  # share of three-word pieces that two texts have in common
 _COMPARED = 12  # texts in one bucket; more are not near each other but all alike
 _WORD = re.compile(r"[^\W_]+")
+_SIGN = re.compile(r"[-+*/=<>^√]")
 _MASK = 0xFFFFFFFF
 _MIXERS = (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35)
 
@@ -101,10 +102,11 @@ class _Signature:
         said = unicodedata.normalize("NFKC", " ".join(texts)).lower().replace("ё", "е")
         # Signs make formulas different, too.
         words = _WORD.findall(said)
-        signs = "".join(sign for sign in said if sign in "+-*/=<>^√")
+        signs = "".join(_SIGN.findall(said))
         numbers = zlib.crc32((" ".join(word for word in words if word[0].isdigit()) + signs).encode())
-        parts = [" ".join(words[at : at + 3]).encode() for at in range(max(len(words) - 2, 1))]
-        pieces = {zlib.crc32(part) for part in parts}
+        marks = [zlib.crc32(word.encode()) for word in words]
+        triples = zip(marks, marks[1:], marks[2:], strict=False)
+        pieces = {(one * 961 + two * 31 + three) & _MASK for one, two, three in triples} or {sum(marks) & _MASK}
         self.whole = zlib.crc32(" ".join(words).encode(), numbers)
         self.pieces = array("L", pieces)
         self.buckets = [
