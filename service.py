@@ -262,10 +262,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         async def caught_up() -> None:
             await to_read_models.ask(Reach(tide.head), block=False)
 
+        # Nobody else may ask a session before: that would end trainings whose time an outage has taken.
         timekeeper = Timekeeper(pg, clock, tide, to_sessions.ask, caught_up)
-        # Before anybody else asks a session: that would end trainings whose time an outage has taken.
-        await timekeeper.make_up()
-        background(timekeeper.keep())
 
         passwords = Passwords()
         stack.callback(passwords.close)
@@ -301,7 +299,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             return known.caller.language if known is not None else "ru"
 
         figures = Figures(pg, clock, bank, drawing, language_of)
-        contests = ContestDesk(pg, clock, bank, accounts, surroundings.random, to_sessions.ask, figures.show_training)
+
+        async def show_past(message: m.ShowTrainingById) -> m.Message:
+            await caught_up()
+            return await figures.show_training(message)
+
+        contests = ContestDesk(pg, clock, bank, accounts, surroundings.random, to_sessions.ask, show_past)
         router = Router(
             accounts,
             to_sessions,
@@ -368,6 +371,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         # Entered last, so that it is left first: they may die while the service stops.
         vital = await stack.enter_async_context(_background())
         vital(_watch([storage, supervisor, broadcaster, *relays.values()]))
+        await timekeeper.begin()  # last, when nothing holds up answers any more
+        background(timekeeper.keep())
         yield Running(f"http://{host}:{port}", supervisor, broadcaster, router)
         log.info("stopping: what was accepted is being finished")
 

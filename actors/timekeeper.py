@@ -26,7 +26,7 @@ BEAT_SECONDS = 1.0
 BEAT_TIMEOUT_SECONDS = 1.0
 # A shorter time without the database passes as slowness.
 OUTAGE_SECONDS = 3.0
-# What an outage ends with: its trainings must have their time back, and the service its port, before that is over.
+# Before an outage is over, its trainings must have their time back.
 LEAST_MARGIN_SECONDS = 1.0
 EXTENDED_AT_ONCE = 200
 TRIES = 20
@@ -50,12 +50,18 @@ class Timekeeper:
         self._tide = tide
         self._to_session = to_session
         self._caught_up = caught_up
+        tide.held = HELD
 
-    async def make_up(self) -> None:
-        """Give back all time up to now, or a little more: to be done before anybody can ask a session.
+    async def begin(self) -> None:
+        """Make up for the time since the service was last alive, and let sessions be asked from then on.
 
         Raises what the database raises.
         """
+        await self.make_up()
+        self._tide.held = None
+
+    async def make_up(self) -> None:
+        """Give back all time up to the moment when this returns. Raises what the database raises."""
         margin = LEAST_MARGIN_SECONDS
         while True:
             for outage in await sql.unsettled(self._pool):
@@ -67,8 +73,10 @@ class Timekeeper:
             await self._settle(outage_now)
             took = (self._clock() - began) / 1e6
             if took < margin:
+                await asyncio.sleep(margin - took)  # nobody shall have been given time
                 return
-            margin = 1.5 * took  # the time that it took is an outage as well
+            # The time that it took is an outage as well. Sessions that are awake by now will be quicker.
+            margin = max(LEAST_MARGIN_SECONDS, took / 2) if margin == LEAST_MARGIN_SECONDS else 1.5 * took
 
     async def _settle(self, outage: Outage) -> None:
         await self._caught_up()

@@ -49,7 +49,7 @@ async def add(pool: Pool, plan: ContestPlan, questions: Sequence[int] | None, no
 async def change(pool: Pool, contest: int, plan: ContestPlan, questions: Sequence[int] | None, was: datetime) -> bool:
     """Replace the plan, if the contest still begins at `was`; False: it does not, or is gone."""
     changed: int | None = await pool.fetchval(
-        """UPDATE contests SET plan = $3, questions = $4, starts_at = $5, ends_at = $6 + extended, remind_at = $7
+        """UPDATE contests SET plan = $3, questions = $4, starts_at = $5, ends_at = $6::timestamptz + extended, remind_at = $7
            WHERE id = $1 AND starts_at = $2 RETURNING id""",
         contest,
         was,

@@ -1,4 +1,4 @@
-"""The people of these tests, and a subject whose keys are known; all on the service that other tests talk to as well."""
+"""The people of these tests, and a subject whose keys are known; on the service that other tests use as well."""
 
 from __future__ import annotations
 
