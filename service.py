@@ -22,6 +22,8 @@ from pymongo.errors import PyMongoError
 
 from actors import metrics, relay
 from actors.accounts import Accounts
+from actors.administration import Administration, Redo
+from actors.audit import AuditLog
 from actors.bank import Bank
 from actors.bank_desk import BankDesk
 from actors.broadcast_desk import BroadcastDesk
@@ -241,7 +243,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 with suppress(ActorDeadError, MailboxFull):  # a dead one ends the service soon, but no commit
                     ref.tell(Nudge())
 
+        redo: dict[str, Redo] = {}
+
         def start_relay(destination: Destination) -> ActorRef[Relay]:
+            redo[destination.name] = destination.redo
             gauge = gauges[destination.name] = Gauge(destination.name)
             ref = relays[destination.name] = Relay.start(destination, pg, tide, gauge)
             stack.push_async_callback(_stop, ref)
@@ -304,6 +309,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             await caught_up()
             return await figures.show_training(message)
 
+        administration = Administration(pg, database, clock, accounts, joining, redo, settings.storage.path / "exports")
+        await administration.open()
+        audit = AuditLog(pg, clock)
         contests = ContestDesk(pg, clock, bank, accounts, surroundings.random, to_sessions.ask, show_past)
         router = Router(
             accounts,
@@ -312,6 +320,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             handlers(accounts, chats, joining, desk, figures, bank, to_sessions.ask)
             | broadcast_handlers(broadcast_desk, broadcaster)
             | contest_handlers(contests)
+            | administration_handlers(administration, audit)
             | {m.DrawText: drawing.text},
             {
                 m.ListTrainings: to_read_models,
@@ -324,10 +333,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 m.ShowContest: to_read_models,
                 m.JoinContest: to_read_models,
                 m.ExportAccount: to_read_models,
+                m.MakeSpreadsheet: to_read_models,
                 m.ListQuestions: to_counters,
                 m.ShowBankQuestion: to_counters,
                 m.ChangeQuestion: to_counters,
             },
+            audit,
         )
 
         trouble_of_telegram: Callable[[], str | None] | None = None  # known once there is a bot
@@ -490,6 +501,20 @@ def contest_handlers(desk: ContestDesk) -> dict[type[m.Message], Handler]:
         m.JoinContest: desk.join,
         m.StartContest: desk.start,
         m.ShowContestLeaderboard: desk.leaderboard,
+    }
+
+
+def administration_handlers(administration: Administration, audit: AuditLog) -> dict[type[m.Message], Handler]:
+    """Who answers administrators about users, spreadsheets, parked steps and acts."""
+    return {
+        m.FindUsers: administration.find_users,
+        m.ShowUser: administration.show_user,
+        m.ChangeUser: administration.change_user,
+        m.EraseUser: administration.erase_user,
+        m.MakeSpreadsheet: administration.make_spreadsheet,
+        m.ListParked: administration.list_parked,
+        m.RetryParked: administration.retry,
+        m.ListAudit: audit.show,
     }
 
 

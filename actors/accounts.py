@@ -304,7 +304,7 @@ class Accounts:
         if not matches:
             raise Forbidden("Wrong password: nothing was erased")
         self._logins.forget(login)
-        return await self._erase(message.user, end_session)
+        return await self.erase(message.user, end_session)
 
     async def erase_from_telegram(
         self, message: EraseFromTelegram, end_session: Callable[[int], Awaitable[object]]
@@ -315,9 +315,10 @@ class Accounts:
             raise _gone()
         if row["telegram_id"] != message.telegram:
             raise Forbidden("This is not the account of this Telegram user: nothing was erased")
-        return await self._erase(message.user, end_session)
+        return await self.erase(message.user, end_session)
 
-    async def _erase(self, user: int, end_session: Callable[[int], Awaitable[object]]) -> Done:
+    async def erase(self, user: int, end_session: Callable[[int], Awaitable[object]]) -> Done:
+        """The same for whom an administrator erases."""
         await end_session(user)
         try:
             await sql.erase_now(self._pool, user)
@@ -335,12 +336,17 @@ class Accounts:
         if kept is None:
             raise _gone()
         # What an exam has not told yet, this does not tell either.
-        untold = {row["id"] for row in kept["trainings"] if row["mode"] == "exam" and row["finished_at"] is None}
+        untold = {
+            row["id"]
+            for row in kept["trainings"]
+            if row["mode"] == "exam" and (row["finished_at"] is None or row["untold"])
+        }
         return AccountExport(
             profile=self._profile(kept["users"][0]),
             tokens=tuple(_plain(row) for row in kept["tokens"]),
             chats=tuple(_plain(row) for row in kept["chats"]),
             broadcasts=tuple(_plain(row) for row in kept["broadcasts"]),
+            contests=tuple(_plain(row) for row in kept["contests"]),
             favorites=tuple(self._favorites(message.user, kept["journal"])),
             trainings=tuple(
                 _plain(row) | {"questions": [self._question_id(number) for number in row["questions"]]}

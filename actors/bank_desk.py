@@ -25,6 +25,7 @@ from actors.bank import Bank
 from protocols.messages import (
     AnyQuestion,
     ArchiveQuestion,
+    BankDownload,
     BankFormat,
     BankQuestion,
     BankQuestions,
@@ -32,7 +33,6 @@ from protocols.messages import (
     ChangeQuestion,
     Counters,
     Done,
-    Download,
     EntryError,
     ExportBank,
     FieldError,
@@ -265,7 +265,7 @@ class BankDesk:
             content = await self._in_examiner("the template", partial(template, subject))
         return File(content=content, media_type=MEDIA_TYPES["xlsx"])
 
-    async def export_bank(self, message: ExportBank, progress: Progress = _unwatched) -> Download:
+    async def export_bank(self, message: ExportBank, progress: Progress = _unwatched) -> BankDownload:
         """A selection as a file, which is of whoever asked, or gone when the desk closes."""
         subject = self._subject(message.subject)
         if self._exports is None:
@@ -282,7 +282,7 @@ class BankDesk:
         finally:
             await asyncio.to_thread(shutil.rmtree, spool, ignore_errors=True)
         log.info("questions were exported", subject=subject.slug, by=message.user, questions=count)
-        return Download(
+        return BankDownload(
             path=str(kept),
             name=f"{subject.slug}.{done.suffix}",
             media_type=MEDIA_TYPES[done.suffix],

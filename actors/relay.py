@@ -35,7 +35,8 @@ BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 class Destination:
     """Where a relay carries events. Positions are `after < p <= upto`; each step moves the checkpoint with it.
 
-    `pause` is in seconds: how long events may gather before a step, when nobody waits for them.
+    `pause` is in seconds: how long events may gather before a step, when nobody waits for them. `redo` carries one
+    event that was parked, once however often it is asked for, and leaves the checkpoint where it is.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Destination:
     skip: Callable[[int, int], Awaitable[None]]
     pause: float
     most: int
+    redo: Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,7 @@ def to_read_models(pool: asyncpg.Pool[asyncpg.Record]) -> Destination:
         lambda after, upto: read_models.skip(pool, after, upto),
         pause=0.2,
         most=5_000,
+        redo=lambda position: read_models.redo(pool, position),
     )
 
 
@@ -209,6 +212,9 @@ def to_counters(pool: asyncpg.Pool[asyncpg.Record], client: Client, database: Da
         tallies = await journal.tally(pool, after, upto)
         await counters.advance(client, database, after, upto, tallies)
 
+    async def redo(position: int) -> None:
+        await counters.redo(client, database, position, await journal.tally(pool, position - 1, position))
+
     return Destination(
         "counters",
         lambda: counters.checkpoint(database),
@@ -216,6 +222,7 @@ def to_counters(pool: asyncpg.Pool[asyncpg.Record], client: Client, database: Da
         lambda after, upto: counters.advance(client, database, after, upto, ()),
         pause=0.5,
         most=5_000,
+        redo=redo,
     )
 
 
@@ -236,4 +243,8 @@ def to_activity(pool: asyncpg.Pool[asyncpg.Record], clickhouse: ClickHouse) -> D
     async def skip(after: int, upto: int) -> None:
         await activity.insert(clickhouse, [activity.parked(upto)])
 
-    return Destination("activity", checkpoint, advance, skip, pause=1.0, most=20_000)
+    async def redo(position: int) -> None:
+        await checkpoint()  # which tells, too, whether an earlier insert may still be running
+        await activity.redo(clickhouse, await journal.activity(pool, position - 1, position))
+
+    return Destination("activity", checkpoint, advance, skip, pause=1.0, most=20_000, redo=redo)

@@ -10,6 +10,7 @@ import structlog
 from pykka import ActorDeadError, ActorRef
 
 from actors.accounts import Accounts, KnownUser
+from actors.audit import AuditLog, is_recorded
 from actors.relay import Reach, Relay
 from actors.runtime import MailboxFull
 from actors.storage import Tide
@@ -17,8 +18,10 @@ from actors.supervisor import ToSessions
 from protocols.messages import (
     ROLES,
     Command,
+    ExportBank,
     Forbidden,
     ImportBank,
+    MakeSpreadsheet,
     Message,
     Refusal,
     Unauthenticated,
@@ -31,6 +34,7 @@ from storage import is_transient
 log = structlog.get_logger()
 
 FRESH_SECONDS = 2.0
+UNHURRIED = (ExportBank, ImportBank, MakeSpreadsheet, ValidateBank)  # a large file takes its time
 ANSWER_SECONDS = 12.0  # with the wait for a connection; then it is 503, and not a client that hangs
 
 # Any: each handler takes the one type of message that it stands for in the table, and returns that one's reply.
@@ -51,12 +55,14 @@ class Router:
         tide: Tide,
         handlers: Mapping[type[Message], Handler],
         read_by: Mapping[type[Message], ActorRef[Relay]],
+        audit: AuditLog,
     ) -> None:
         self._accounts = accounts
         self._ask_session = to_sessions.ask
         self._tide = tide
         self._handlers = handlers
         self._read_by = read_by
+        self._audit = audit
         self.caller = accounts.cached_caller
 
     async def ask(self, message: Message) -> Message:
@@ -67,12 +73,9 @@ class Router:
                 return await self._ask_session(message)
             if isinstance(message, Command):
                 self._check(message, self._accounts.cached_user(message.user) or await self._known(message.user))
-            unhurried = isinstance(message, (ImportBank, ValidateBank))  # a large file takes its time
-            async with asyncio.timeout(None if unhurried else ANSWER_SECONDS):
-                relay = self._read_by.get(type(message))
-                if relay is not None:
-                    await self._catch_up(relay)
-                return await self._handlers[type(message)](message)
+                if is_recorded(message):
+                    return await self._audit.recorded(message, self._handled)
+            return await self._handled(message)
         except Refusal:
             raise
         except Exception as error:
@@ -81,12 +84,19 @@ class Router:
             log.warning("a database does not answer", asked=type(message).__name__, error=repr(error))
             raise Unavailable("A database does not answer at the moment. Please try again.") from error
 
+    async def _handled(self, message: Message) -> Message:
+        async with asyncio.timeout(None if isinstance(message, UNHURRIED) else ANSWER_SECONDS):
+            relay = self._read_by.get(type(message))
+            if relay is not None:
+                await self._catch_up(relay)
+            return await self._handlers[type(message)](message)
+
     def _check(self, command: Command, user: KnownUser | None) -> None:
         """The user exists, is not blocked, and may do this; note that they were here."""
         if user is None or user.blocked:
             raise Unauthenticated("This account does not exist, or it is blocked.")
-        if command.role != "student" and ROLES.index(user.caller.role) < ROLES.index(command.role):
-            raise Forbidden(f"This takes the role {command.role!r}; this account is a {user.caller.role!r}.")
+        if command.least_role != "student" and ROLES.index(user.caller.role) < ROLES.index(command.least_role):
+            raise Forbidden(f"This takes the role {command.least_role!r}; this account is a {user.caller.role!r}.")
         self._accounts.touch(command.user)
 
     async def _known(self, user: int) -> KnownUser | None:

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
-from protocols.messages import Download, Message
+from protocols.messages import BankDownload, Download, Message
 
 
 def downloading(reply: Message, headers: CIMultiDict[str]) -> web.StreamResponse:
@@ -19,7 +19,8 @@ def downloading(reply: Message, headers: CIMultiDict[str]) -> web.StreamResponse
     own = headers.copy()
     own[hdrs.CONTENT_TYPE] = reply.media_type
     own[hdrs.CONTENT_DISPOSITION] = f'attachment; filename="{reply.name}"'
-    own["Export-Warnings"] = str(len(reply.warnings))
+    if isinstance(reply, BankDownload):
+        own["Export-Warnings"] = str(len(reply.warnings))
     return _Once(reply.path, headers=own)
 
 

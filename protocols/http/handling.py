@@ -80,7 +80,7 @@ def make(
     """The handler of one route. `uploads` bounds how many files are held in memory at once."""
     ask, known = router.ask, router.caller
     needs_token, needs_address = route.needs_token, "address" in route.message.model_fields
-    role = route.message.role if issubclass(route.message, Command) else "student"
+    role = route.message.least_role if issubclass(route.message, Command) else "student"
     allowed_roles = frozenset(ROLES[ROLES.index(role) :])
     head = _head_reader(route)
     body = _body_reader(route)

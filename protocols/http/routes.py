@@ -90,7 +90,7 @@ EXAMS_HAVE_MINUTES: Final[Mapping[str, JsonValue]] = {
 }
 
 ACCOUNTS, TRAINING, BANK, BROADCASTS = "Accounts", "Training", "Question bank", "Mass messages"
-CONTESTS = "Contests"
+CONTESTS, ADMINISTRATION = "Contests", "Administration"
 A_CONTEST: Final[JsonValue] = {
     "title": "First round",
     "subject": "mathematics",
@@ -639,5 +639,91 @@ ROUTES: Final[tuple[Route, ...]] = (
             ("resume", m.ResumeBroadcast, "It goes on where it was."),
             ("cancel", m.CancelBroadcast, "What is on its way arrives; nothing more is sent, for good."),
         )
+    ),
+    Route(
+        "GET",
+        "/admin/users",
+        m.FindUsers,
+        m.ManagedUsers,
+        ADMINISTRATION,
+        "Users, the newest first",
+        narrow={"after": Cursor},
+        note="`search` is an id, or a part of a login or a name. For administrators.",
+    ),
+    Route(
+        "GET",
+        "/admin/users/{target}",
+        m.ShowUser,
+        m.ManagedUser,
+        ADMINISTRATION,
+        "One user",
+        note="For administrators.",
+    ),
+    Route(
+        "PATCH",
+        "/admin/users/{target}",
+        m.ChangeUser,
+        m.ManagedUser,
+        ADMINISTRATION,
+        "Change the role of a user, block or unblock them",
+        conflict="It is the last administrator, or oneself.",
+        note="Only what is sent is changed, from this moment on. For administrators.",
+        example={"role": "editor"},
+    ),
+    Route(
+        "DELETE",
+        "/admin/users/{target}",
+        m.EraseUser,
+        None,
+        ADMINISTRATION,
+        "Erase a user",
+        204,
+        conflict="It is oneself.",
+        note="Everything personal is erased; the statistics of questions stay. For administrators.",
+    ),
+    *(
+        Route(
+            "GET",
+            f"/admin/exports/{kind}.xlsx",
+            m.MakeSpreadsheet,
+            m.Download,
+            ADMINISTRATION,
+            f"All {kind} as a spreadsheet",
+            fixed={"kind": kind},
+            media=(WORKBOOK,),
+            note="For administrators.",
+        )
+        for kind in ("users", "results", "questions")
+    ),
+    Route(
+        "GET",
+        "/admin/parked",
+        m.ListParked,
+        m.ParkedSteps,
+        ADMINISTRATION,
+        "Events that a place of figures has refused for good",
+        narrow={"after": Cursor},
+        note="For administrators.",
+    ),
+    Route(
+        "POST",
+        "/admin/parked/{relay}/{position}/retry",
+        m.RetryParked,
+        None,
+        ADMINISTRATION,
+        "Carry a parked event to its place after all",
+        204,
+        conflict="It was refused again; the reason is told anew.",
+        note="For administrators.",
+    ),
+    Route(
+        "GET",
+        "/admin/audit",
+        m.ListAudit,
+        m.Audit,
+        ADMINISTRATION,
+        "What editors and administrators have done, the newest first",
+        narrow={"after": Cursor},
+        note="An act without an outcome was cut short. For administrators.",
     ),
 )

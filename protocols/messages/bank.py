@@ -51,7 +51,7 @@ class File(Message):
 
 
 class EditorCommand(Command):
-    role: ClassVar[Role] = "editor"
+    least_role: ClassVar[Role] = "editor"
 
 
 class ValidateBank(EditorCommand):
@@ -123,14 +123,16 @@ class ExportBank(EditorCommand):
 
 
 class Download(Message):
-    """A file of any size at `path`, for whoever asked to hand on and then to remove.
-
-    `warnings` name the questions that the format could not carry, or not just as they are.
-    """
+    """A file of any size at `path`, for whoever asked to hand on and then to remove."""
 
     path: str
     name: str
     media_type: str
+
+
+class BankDownload(Download):
+    """`warnings` name the questions that the format could not carry, or not just as they are."""
+
     questions: int
     warnings: tuple[EntryError, ...]
 

@@ -65,9 +65,9 @@ _set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
 class Command(Message):
-    """Something a user asks for. `user` is the one who asks; `role` is what they must at least be."""
+    """Something a user asks for. `user` is the one who asks; `least_role` is what they must be."""
 
-    role: ClassVar[Role] = "student"
+    least_role: ClassVar[Role] = "student"
     user: int
 
 

@@ -19,7 +19,7 @@ EntityType: TypeAlias = Literal[
 
 
 class AdminCommand(Command):
-    role: ClassVar[Role] = "admin"
+    least_role: ClassVar[Role] = "admin"
 
 
 class Entity(Message):

@@ -70,6 +70,17 @@ async def insert(clickhouse: ClickHouse, rows: Sequence[tuple[object, ...]]) -> 
         await clickhouse.insert("activity", COLUMNS, list(month))
 
 
+async def redo(clickhouse: ClickHouse, rows: Sequence[tuple[object, ...]]) -> None:
+    """Store those rows that were parked, each beside the one that stands for it; nothing, if they are there."""
+    for row in rows:
+        assert isinstance(row[0], int)
+        ((found,),) = await clickhouse.query(
+            f"SELECT toInt64(count()) FROM activity WHERE position = {row[0]} AND event != 'parked'"  # noqa: S608
+        )
+        if not found:
+            await clickhouse.insert("activity", COLUMNS, [row])
+
+
 def _month(at: object) -> tuple[int, int]:
     assert isinstance(at, int)
     moment = time.gmtime(at)

@@ -40,20 +40,39 @@ async def advance(client: Client, database: Database, after: int, upto: int, tal
         )
         if moved.matched_count != 1:
             raise CheckpointMoved(f"the checkpoint of {RELAY!r} is no longer at {after}")
-        if tallies:
-            # The plain command: one object for each update, as pymongo's bulk_write makes, takes ten times as long.
-            updates = [
-                {
-                    "q": {"_id": tally.question},
-                    "u": {"$inc": {"answered": tally.answered, "correct": tally.correct}},
-                    "upsert": True,
-                }
-                for tally in tallies
-            ]
-            await database.command("update", "counters", updates=updates, ordered=False, session=session)
+        await _add(database, tallies, session)
 
     async with await client.start_session() as session:
         await session.with_transaction(step)
+
+
+async def redo(client: Client, database: Database, position: int, tallies: Sequence[Tally]) -> None:
+    """Add the tallies of a position that was left out, unless that was done before."""
+
+    async def step(session: AsyncIOMotorClientSession) -> None:
+        marked = await database.redone.update_one(
+            {"_id": position}, {"$setOnInsert": {"_id": position}}, upsert=True, session=session
+        )
+        if marked.upserted_id is not None:
+            await _add(database, tallies, session)
+
+    async with await client.start_session() as session:
+        await session.with_transaction(step)
+
+
+async def _add(database: Database, tallies: Sequence[Tally], session: AsyncIOMotorClientSession) -> None:
+    if not tallies:
+        return
+    # The plain command: one object for each update, as pymongo's bulk_write makes, takes ten times as long.
+    updates = [
+        {
+            "q": {"_id": tally.question},
+            "u": {"$inc": {"answered": tally.answered, "correct": tally.correct}},
+            "upsert": True,
+        }
+        for tally in tallies
+    ]
+    await database.command("update", "counters", updates=updates, ordered=False, session=session)
 
 
 async def read(database: Database, questions: Iterable[int]) -> dict[int, tuple[int, int]]:

@@ -108,17 +108,31 @@ async def advance(pool: asyncpg.Pool[asyncpg.Record], after: int, upto: int) -> 
     """Carry the events of the positions above `after`, up to and with `upto`, into the read models, once."""
     async with pool.acquire(timeout=STEP_SECONDS) as connection, connection.transaction():
         await _move_checkpoint(connection, after, upto)
-        for statement in (_STARTED, _ANSWERED, _DAYS, _SKIPPED, _FINISHED):
+        await _apply(connection, after, upto)
+
+
+async def redo(pool: asyncpg.Pool[asyncpg.Record], position: int) -> None:
+    """Carry an event that was parked into the read models, and park it no more; nothing, if it is not parked."""
+    async with pool.acquire(timeout=STEP_SECONDS) as connection, connection.transaction():
+        freed = await connection.execute(
+            "DELETE FROM parked WHERE relay = $1 AND position = $2", RELAY, position, timeout=STEP_SECONDS
+        )
+        if freed != "DELETE 0":
+            await _apply(connection, position - 1, position)
+
+
+async def _apply(connection: Connection, after: int, upto: int) -> None:
+    for statement in (_STARTED, _ANSWERED, _DAYS, _SKIPPED, _FINISHED):
+        await connection.execute(statement, after, upto, timeout=STEP_SECONDS)
+    rows = await connection.fetch(_SELDOM, after, upto, timeout=STEP_SECONDS)
+    for type_, statement in (("extended", _EXTENDED), ("told", _TOLD)):
+        if any(row["type"] == type_ for row in rows):
             await connection.execute(statement, after, upto, timeout=STEP_SECONDS)
-        rows = await connection.fetch(_SELDOM, after, upto, timeout=STEP_SECONDS)
-        for type_, statement in (("extended", _EXTENDED), ("told", _TOLD)):
-            if any(row["type"] == type_ for row in rows):
-                await connection.execute(statement, after, upto, timeout=STEP_SECONDS)
-        for row in rows:
-            if row["type"] == "erased":
-                await erase(connection, row["user_id"])
-            elif row["type"] == "joined":
-                await _move(connection, row["source"], row["user_id"], row["after"])
+    for row in rows:
+        if row["type"] == "erased":
+            await erase(connection, row["user_id"])
+        elif row["type"] == "joined":
+            await _move(connection, row["source"], row["user_id"], row["after"])
 
 
 async def _move(connection: Connection, source: int, target: int, after: int) -> None:

@@ -34,7 +34,7 @@ class Place:
         self.skip_fails = 0
 
     def destination(self) -> Destination:
-        return Destination("a place", self._checkpoint, self._advance, self._skip, pause=0.01, most=100)
+        return Destination("a place", self._checkpoint, self._advance, self._skip, 0.01, 100, self._redo)
 
     async def _checkpoint(self) -> int:
         return self.position
@@ -45,6 +45,9 @@ class Place:
             raise problem
         self.steps.append((after, upto))
         self.position = upto
+
+    async def _redo(self, position: int) -> None:
+        self.steps.append((position - 1, position))
 
     async def _skip(self, after: int, upto: int) -> None:
         if self.skip_fails:
