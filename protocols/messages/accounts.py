@@ -93,6 +93,7 @@ class AccountExport(Message):
     tokens: tuple[dict[str, JsonValue], ...]
     chats: tuple[dict[str, JsonValue], ...]
     broadcasts: tuple[dict[str, JsonValue], ...]
+    contests: tuple[dict[str, JsonValue], ...]
     favorites: tuple[dict[str, JsonValue], ...]
     trainings: tuple[dict[str, JsonValue], ...]
     answers: tuple[dict[str, JsonValue], ...]

@@ -247,7 +247,10 @@ async def kept_about(pool: Pool, user: int) -> dict[str, list[Record]] | None:
                     FROM chats JOIN users USING (telegram_id) WHERE users.id = $1""",
         "broadcasts": """SELECT broadcast_id AS broadcast, outcome
                          FROM deliveries JOIN users USING (telegram_id) WHERE users.id = $1 ORDER BY broadcast_id""",
-        "trainings": """SELECT id, subject, mode, questions, started_at, deadline, finished_at, skipped
+        "contests": """SELECT contest_id AS contest, joined_at, started
+                       FROM contest_entries WHERE user_id = $1 ORDER BY contest_id""",
+        "trainings": """SELECT id, subject, mode, questions, started_at, deadline, finished_at, skipped, contest,
+                               extended, untold
                         FROM trainings WHERE user_id = $1 ORDER BY number""",
         "answers": """SELECT training, question, subject, topic, kind, response, score, seconds, at
                       FROM answers WHERE user_id = $1 ORDER BY at""",

@@ -49,7 +49,8 @@ async def add(pool: Pool, plan: ContestPlan, questions: Sequence[int] | None, no
 async def change(pool: Pool, contest: int, plan: ContestPlan, questions: Sequence[int] | None, was: datetime) -> bool:
     """Replace the plan, if the contest still begins at `was`; False: it does not, or is gone."""
     changed: int | None = await pool.fetchval(
-        """UPDATE contests SET plan = $3, questions = $4, starts_at = $5, ends_at = $6::timestamptz + extended, remind_at = $7
+        """UPDATE contests SET plan = $3, questions = $4, starts_at = $5, ends_at = $6::timestamptz + extended,
+                               remind_at = $7
            WHERE id = $1 AND starts_at = $2 RETURNING id""",
         contest,
         was,
@@ -167,7 +168,9 @@ WITH taken AS (
     FROM trainings WHERE contest = $1 ORDER BY user_id, started_at, id
 ), counted AS (
     SELECT taken.*, done.answered, done.correct, done.score,
-           greatest(0, floor(extract(epoch FROM ended_at - started_at) - extended))::integer AS used
+           CASE WHEN ended_at IS NOT NULL THEN
+               greatest(0, floor(extract(epoch FROM ended_at - started_at) - extended))::integer
+           END AS used
     FROM taken CROSS JOIN LATERAL (
         SELECT count(*) AS answered, count(*) FILTER (WHERE score >= 1 - 1e-9) AS correct,
                coalesce(round(sum(score)::numeric, 6), 0) AS score
