@@ -21,6 +21,7 @@ from protocols.http.streaming import Streams
 from protocols.messages import NotFound
 
 DISPATCHER: Final = web.AppKey("dispatcher", Dispatcher)
+STREAMS: Final = web.AppKey("streams", Streams)
 PLAIN: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache", "Server": problems.SERVER}
 
 # Given how the address of a request is told and how its status and time are noted: method, path, handler.
@@ -57,7 +58,7 @@ def build(
     app = web.Application()
     requests = Requests(registry)
     uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
-    streams = Streams()
+    streams = app[STREAMS] = Streams()
     app.on_shutdown.append(streams.close)
     address_of = addresses(trusted_proxies)
 

@@ -116,7 +116,7 @@ def make(
             elif route.body_limit == reading.JSON_LIMIT:
                 body(await reading.slow_body(content), values)
             else:
-                async with _admitted(uploads):
+                async with admitted(uploads):
                     body(await reading.slow_body(content, route.body_limit), values)
         if closes_token:
             values["token"] = SecretStr(token)
@@ -131,7 +131,7 @@ def make(
             return await streams.answer(request, ask_again, as_json, until)
         if not route.upload:
             return respond(await ask(_message(validate, values, route)))
-        async with _admitted(uploads):
+        async with admitted(uploads):
             values |= await reading.upload(request)
             return respond(await ask(_message(validate, values, route)))
 
@@ -139,7 +139,7 @@ def make(
 
 
 @asynccontextmanager
-async def _admitted(uploads: asyncio.Semaphore) -> AsyncIterator[None]:
+async def admitted(uploads: asyncio.Semaphore) -> AsyncIterator[None]:
     """Raises `Unavailable` rather than let large bodies wait in memory."""
     if uploads.locked():
         raise Unavailable("other files are being uploaded; try again soon", retry_after=5)

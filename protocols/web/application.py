@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ import structlog
 from aiohttp import web
 
 from protocols.catalogue import texts
+from protocols.http.handling import UPLOADS_AT_ONCE, admitted
 from protocols.messages import ROLES, Caller, Message, Refusal, Role, TooMany, Unauthenticated, Unavailable
 from protocols.web.rendering import render, see
-from protocols.web.visit import SESSION, SignInFirst, Visit, welcome
+from protocols.web.visit import SESSION, SignInFirst, Visit, take_form, welcome
 
 STATIC: Final = Path(__file__).with_name("static")
 TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -45,12 +47,15 @@ class Router(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`role` is what a visitor must at least be; None: anybody."""
+    """`role` is what a visitor must at least be; None: anybody. `upload` is the most bytes of a file that its form
+    takes.
+    """
 
     method: str
     path: str
     answer: Callable[[Visit], Awaitable[web.StreamResponse]]
     role: Role | None = "student"
+    upload: int = 0
 
 
 def handlers(
@@ -60,8 +65,9 @@ def handlers(
     observer: Callable[[str, str], Callable[[int, float], None]],
 ) -> Iterable[tuple[str, str, Handler]]:
     """Method, path and handler of each page and of each file that pages use. `observer` notes status and seconds."""
+    uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
     for page in pages:
-        yield page.method, page.path, _handler(page, router, address_of, observer(page.method, page.path))
+        yield page.method, page.path, _handler(page, router, address_of, observer(page.method, page.path), uploads)
     for file in sorted(STATIC.iterdir()):
         yield "GET", f"/static/{file.name}", _static(file)
 
@@ -71,20 +77,25 @@ def _handler(
     router: Router,
     address_of: Callable[[web.Request], str],
     observe: Callable[[int, float], None],
+    uploads: asyncio.Semaphore,
 ) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         started = perf_counter()
         visit = Visit(request, router.ask, "", texts("ru"), None, "")
         try:
             visit = await welcome(request, router.ask, router.caller, address_of(request))
-            if page.role is not None:
-                if visit.caller is None:
-                    raise SignInFirst
-                if ROLES.index(visit.caller.role) < ROLES.index(page.role):
-                    response: web.StreamResponse = render(visit, "forbidden.html", status=403)
-                else:
+            response: web.StreamResponse
+            if page.role is not None and visit.caller is None:
+                raise SignInFirst
+            if not _may(page, visit):  # before a form is read: who may not upload shall not fill the memory
+                response = render(visit, "forbidden.html", status=403)
+            elif page.upload:
+                async with admitted(uploads):
+                    await take_form(visit, page.upload)
                     response = await page.answer(visit)
             else:
+                if request.method == "POST":
+                    await take_form(visit, 0)
                 response = await page.answer(visit)
         except (SignInFirst, Unauthenticated):
             back = request.rel_url.path_qs if request.method == "GET" else "/"
@@ -100,12 +111,19 @@ def _handler(
             incident = secrets.token_hex(8)
             log.exception("a page failed", incident=incident, method=request.method, path=page.path)
             response = render(visit, "failed.html", status=500, incident=incident)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
+        if not response.prepared:  # a stream has been
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
         observe(response.status, perf_counter() - started)
         return response
 
     return handle
+
+
+def _may(page: Page, visit: Visit) -> bool:
+    if page.role is None:
+        return True
+    return visit.caller is not None and ROLES.index(visit.caller.role) >= ROLES.index(page.role)
 
 
 def _static(file: Path) -> Handler:

@@ -24,11 +24,11 @@ from protocols.messages import (
     TooLarge,
     Unauthenticated,
 )
+from protocols.web import uploads
+from protocols.web.uploads import FORM_FIELDS, FORM_LIMIT, Uploaded
 
 SESSION: Final = "session"
 LANGUAGE: Final = "language"
-FORM_LIMIT: Final = 256 * 1024
-FORM_FIELDS: Final = 2_000
 COOKIE_SECONDS: Final = 30 * 24 * 3600
 LANGUAGE_SECONDS: Final = 365 * 24 * 3600
 
@@ -42,7 +42,7 @@ class SignInFirst(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """`form` holds the fields of a POST, each with all its values."""
+    """`form` holds the fields of a POST, each with all its values; `files` what was chosen to be uploaded."""
 
     request: web.Request
     ask: Ask
@@ -51,6 +51,7 @@ class Visit:
     caller: Caller | None
     token: str
     form: dict[str, list[str]] = field(default_factory=dict)
+    files: dict[str, Uploaded] = field(default_factory=dict)
 
     @property
     def language(self) -> Language:
@@ -105,7 +106,7 @@ def said(kind: type[Given], /, **fields: object) -> Given:
 
 
 async def welcome(request: web.Request, ask: Ask, known: Callable[[str], Caller | None], address: str) -> Visit:
-    """The visit that a request makes. Raises Forbidden for a form that another site sends, TooLarge."""
+    """The visit that a request makes, its form not read yet."""
     token = request.cookies.get(SESSION, "")
     caller: Caller | None = None
     if token:
@@ -118,13 +119,25 @@ async def welcome(request: web.Request, ask: Ask, known: Callable[[str], Caller 
             else:
                 assert isinstance(reply, Caller)
                 caller = reply
-    visit = Visit(request, ask, address, texts(_language(request, caller)), caller, token)
-    if request.method == "POST":
-        _refuse_other_sites(request)
-        visit.form.update(await _form(request))
-        if caller is not None and not hmac.compare_digest(visit.one("csrf"), visit.csrf):
+    return Visit(request, ask, address, texts(_language(request, caller)), caller, token)
+
+
+async def take_form(visit: Visit, file_limit: int) -> None:
+    """Read the form that a visitor sends, with files of at most `file_limit` bytes; 0: without files.
+
+    Raises Forbidden for a form that another site sends or that is out of date, TooLarge, TooSlow, Unreadable.
+    """
+    _refuse_other_sites(visit.request)
+
+    def check() -> None:
+        if visit.caller is not None and not hmac.compare_digest(visit.one("csrf"), visit.csrf):
             raise Forbidden("The form is out of date: open the page again and repeat.")
-    return visit
+
+    if file_limit and visit.request.content_type == "multipart/form-data":
+        await uploads.read(visit.request, visit.form, visit.files, file_limit, check)
+    else:
+        visit.form.update(await _form(visit.request))
+    check()
 
 
 def _language(request: web.Request, caller: Caller | None) -> Language:
