@@ -14,7 +14,7 @@ What its types of question become:
 All others, and what is hidden in Moodle, are skipped with their reasons. Penalties, marks, hints and the feedback for
 the question as a whole have no place here and are left out; so are pictures beyond the first of a text, with a
 warning. `idnumber` is the id, the category the topic. Attributes and elements that only this program writes (`id`,
-`place`, `min`, `max` of an answer; `pattern`) are ignored by Moodle.
+`place`, `min`, `max` of an answer; `weights` of `single`; `pattern`) are ignored by Moodle.
 """
 
 from __future__ import annotations
@@ -275,7 +275,11 @@ class _Draft:
             if not rights:
                 told = f"the best answer gives {max(weights) * 100:g}%; one must give 100%"
                 raise QuestionFault(told, "key")
-            if len(rights) > 1 or any(weight != 0 and at != rights[0] for at, weight in enumerate(weights)):
+            if (
+                self._weighted()
+                or len(rights) > 1
+                or any(weight != 0 and at != rights[0] for at, weight in enumerate(weights))
+            ):
                 put_weights(options, weights)
             return {"kind": "single", "options": list[JsonValue](options), "key": options[rights[0]]["id"]}
         if kind != "multichoice":  # of these two types a fraction says right or wrong, and the type how that counts
@@ -285,10 +289,17 @@ class _Draft:
                 raise QuestionFault("no right answer; give one of the answers a fraction above 0", "key")
             return {"kind": "multiple", "options": list[JsonValue](options), "key": chosen}
         question = several(options, weights)
+        if self._weighted():
+            put_weights(options, weights)
         ranks = {str(option["id"]): _place_of(answer.attributes, 0) for answer, option in pairs}
         if isinstance(question["key"], list):
             question["key"].sort(key=lambda own_id: ranks[str(own_id)])
         return question
+
+    def _weighted(self) -> bool:
+        """Whether the fractions are weights, though they say no more than what is right."""
+        single = self._element.child("single")
+        return single is not None and single.attributes.get("weights") == "1"
 
     def _true_false(self) -> Question:
         truth: bool | None = None

@@ -372,12 +372,12 @@ class MoodleXml:
     def _answers(self, kind: str, question: Question) -> Iterator[str]:
         match kind:
             case "single":
-                yield "<single>true</single>"
+                yield f"<single{_weights(question)}>true</single>"
                 for option in _all(question["options"]):
                     right = 1 if option["id"] == question["key"] else 0
                     yield self._answer(option, _percent(option.get("weight", right)))
             case "multiple":
-                yield "<single>false</single>"
+                yield f"<single{_weights(question)}>false</single>"
                 ranks = _ranks(question)
                 for option, share in zip(_all(question["options"]), _shares(question), strict=True):
                     rank = ranks.get(_text(option["id"]))
@@ -422,6 +422,10 @@ class MoodleXml:
     def _offered(self, at: int, choice: Question) -> str:
         own_id = quoteattr(_xml_characters(_text(choice["id"])))
         return f'<answer id={own_id} place="{at}" {self._rich(choice)}</answer>'
+
+
+def _weights(question: Question) -> str:
+    return ' weights="1"' if all("weight" in option for option in _all(question["options"])) else ""
 
 
 def _short_answers(question: Question) -> Iterator[str]:
