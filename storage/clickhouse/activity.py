@@ -31,6 +31,14 @@ COLUMNS = (
     "score",
     "correct",
     "seconds",
+    "mode",
+    "contest",
+    "reason",
+    "chosen",
+    "questions",
+    "scores",
+    "times",
+    "choices",
 )
 _AT = COLUMNS.index("at")
 
@@ -70,8 +78,12 @@ async def insert(clickhouse: ClickHouse, rows: Sequence[tuple[object, ...]]) -> 
         await clickhouse.insert("activity", COLUMNS, list(month))
 
 
-async def redo(clickhouse: ClickHouse, rows: Sequence[tuple[object, ...]]) -> None:
-    """Store those rows that were parked, each beside the one that stands for it; nothing, if they are there."""
+async def redo(clickhouse: ClickHouse, rows: Sequence[tuple[object, ...]]) -> list[int]:
+    """Store those rows that were parked, each beside the one that stands for it; nothing, if they are there.
+
+    Returns the positions of those that were not.
+    """
+    stored = []
     for row in rows:
         assert isinstance(row[0], int)
         ((found,),) = await clickhouse.query(
@@ -79,6 +91,8 @@ async def redo(clickhouse: ClickHouse, rows: Sequence[tuple[object, ...]]) -> No
         )
         if not found:
             await clickhouse.insert("activity", COLUMNS, [row])
+            stored.append(row[0])
+    return stored
 
 
 def _month(at: object) -> tuple[int, int]:
@@ -89,4 +103,6 @@ def _month(at: object) -> tuple[int, int]:
 
 def parked(position: int) -> tuple[object, ...]:
     """The row that stands where an event was left out."""
-    return (position, 0, 0, int(time.time()), 0, "parked", "", "", "", "", "", 0, 0.0, 0, 0.0)
+    answer = ("", "", "", "", "", 0, 0.0, 0, 0.0)
+    training: tuple[object, ...] = ("", 0, "", [], [], [], [], [])
+    return (position, 0, 0, int(time.time()), 0, "parked", *answer, *training)

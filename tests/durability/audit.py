@@ -360,7 +360,7 @@ def _counters(stored: Stored) -> list[str]:
 
 
 def _activity(stored: Stored) -> list[str]:
-    expected = {row.position: _activity_row(row) for row in stored.journal}
+    expected = activity_rows(stored.journal)
     times = Counter(int(row[0]) for row in stored.activity)
     faults = [f"position {one} is in activity {count} times" for one, count in times.items() if count > 1]
     if times.keys() != expected.keys():
@@ -373,7 +373,32 @@ def _activity(stored: Stored) -> list[str]:
     return faults
 
 
-def _activity_row(row: Row) -> tuple[object, ...]:
+def activity_rows(journal: Iterable[Row]) -> dict[int, tuple[object, ...]]:
+    """The row of activity of each event, by position."""
+    rows: dict[int, tuple[object, ...]] = {}
+    begun: dict[str, dict[str, Any]] = {}
+    given: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in sorted(journal, key=lambda row: (row.user, row.seq)):
+        data = row.data
+        began, answers = data, []
+        if data["type"] == "started":
+            begun[data["training"]] = data
+        elif data["type"] == "answered":
+            given[data["training"]].append(data)
+        elif data["type"] == "finished":
+            began, answers = begun[data["training"]], given[data["training"]]
+        rows[row.position] = _activity_row(row, began, answers)
+    return rows
+
+
+def _chosen(data: dict[str, Any]) -> list[str]:
+    response = data.get("response") if data.get("kind") in ("single", "multiple") else None
+    if response is None:
+        return []
+    return sorted(set(response)) if isinstance(response, list) else [response]
+
+
+def _activity_row(row: Row, began: dict[str, Any], answers: list[dict[str, Any]]) -> tuple[object, ...]:
     data = row.data
     event = EVENT.validate_python(data)
     answered = isinstance(event, QuestionAnswered)
@@ -385,13 +410,21 @@ def _activity_row(row: Row) -> tuple[object, ...]:
         data["at"] // 1_000_000,
         data["at"] % 1_000_000,
         data["type"],
-        data.get("platform", ""),
+        began.get("platform", ""),
         data.get("training", ""),
-        data.get("subject", ""),
+        began.get("subject", ""),
         data.get("topic", ""),
         data.get("kind", ""),
         data.get("question", 0),
         score,
         int(answered and score >= 1 - 1e-9),
         float(data["seconds"]) if answered else 0.0,
+        began.get("mode", ""),
+        began.get("contest") or 0,
+        data.get("reason", ""),
+        _chosen(data),
+        [one["question"] for one in answers],
+        [one["score"] for one in answers],
+        [one["seconds"] for one in answers],
+        [_chosen(one) for one in answers],
     )

@@ -1,0 +1,1 @@
+"""What activity says: figures about questions, and reports for administrators."""
