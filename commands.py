@@ -299,12 +299,18 @@ async def _change_role(options: argparse.Namespace, settings: Settings) -> int:
 
 async def _export(options: argparse.Namespace, settings: Settings) -> int:
     file: Path = options.file
+    if (options.kind == "contest") != (options.contest > 0):
+        raise Failed("--contest ID belongs to the kind contest, which needs it")
     _refuse_useless(file)  # before the databases are started for nothing
     async with _connected(settings) as connected:
         sources = connected.postgres, connected.database
-        with _working(f"writing {file.name}", await exports.expected(options.kind, *sources)) as advance:
+        with _working(
+            f"writing {file.name}", await exports.expected(options.kind, *sources, options.contest)
+        ) as advance:
             try:
-                rows = await exports.export(options.kind, file, options.language, *sources, advance)
+                rows = await exports.export(
+                    options.kind, file, options.language, *sources, advance, contest=options.contest
+                )
             except OSError as error:
                 raise Failed(f"{file}: {error.strerror or error}") from None
     _say(f"{file}: {_many(rows, 'row')}")

@@ -22,7 +22,7 @@ from settings import ConfigurationError, Settings
 log = structlog.get_logger()
 
 DONE, FAILED = 0, 1  # argparse ends with 2 where the command line is not understood
-KINDS_OF_EXPORT = ("users", "results", "questions")
+KINDS_OF_EXPORT = ("users", "results", "questions", "contest")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("kind", metavar="KIND", choices=KINDS_OF_EXPORT, help=", ".join(KINDS_OF_EXPORT))
     export.add_argument("file", type=_workbook, metavar="FILE", help="the .xlsx file to write")
     export.add_argument("--language", choices=get_args(Language), default="ru", help="of the headings")
+    export.add_argument("--contest", type=int, default=0, metavar="ID", help="which one, for the kind contest")
     return root
 
 

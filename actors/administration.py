@@ -107,22 +107,31 @@ class Administration:
 
     # --- Spreadsheets ----------------------------------------------------------------------------------------
 
+    async def make_contest_spreadsheet(self, message: m.MakeContestSpreadsheet) -> m.Download:
+        """The same of a contest. Raises NotFound as well."""
+        return await self._make("contest", message.user, message.language, int(message.file.removesuffix(".xlsx")))
+
     async def make_spreadsheet(self, message: m.MakeSpreadsheet) -> m.Download:
         """A file for whoever asked. Raises Unavailable while another is being made: each takes disk and time."""
+        return await self._make(message.kind, message.user, message.language)
+
+    async def _make(
+        self, kind: exports.KindOfExport, user: int, wanted: m.Language | None, contest: int = 0
+    ) -> m.Download:
         if self._making.locked():
             raise m.Unavailable("Another spreadsheet is being made: try again in a minute", retry_after=30)
         async with self._making:
-            known = await self._accounts.known_user(message.user)
-            language = message.language or (known.caller.language if known is not None else "ru")
+            known = await self._accounts.known_user(user)
+            language = wanted or (known.caller.language if known is not None else "ru")
             folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._folder))
-            file = folder / f"{message.kind}.xlsx"
+            file = folder / (f"contest-{contest}.xlsx" if contest else f"{kind}.xlsx")
             try:
-                rows = await exports.export(message.kind, file, language, self._pool, self._database)
+                rows = await exports.export(kind, file, language, self._pool, self._database, contest=contest)
                 kept = folder.with_suffix(".xlsx")
                 await asyncio.to_thread(file.replace, kept)
             finally:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        log.info("a spreadsheet was made", kind=message.kind, by=message.user, rows=rows)
+        log.info("a spreadsheet was made", kind=kind, by=user, rows=rows)
         return m.Download(path=str(kept), name=file.name, media_type=WORKBOOK)
 
     # --- Parked steps ----------------------------------------------------------------------------------------

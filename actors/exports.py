@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from asyncpg import Record
 
-from protocols.messages import Language
+from protocols.messages import Language, NotFound
 from storage import spreadsheets
 from storage.mongo import exports as from_mongo
 from storage.mongo.client import Database
+from storage.postgres import contests
 from storage.postgres import exports as from_postgres
 from storage.postgres.pool import Pool
 from storage.spreadsheets import Cell, Column
 
-KindOfExport: TypeAlias = Literal["users", "results", "questions"]
+KindOfExport: TypeAlias = Literal["users", "results", "questions", "contest"]
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,34 @@ _QUESTIONS = (
     _Column("correct", "Верных", "Correct", "integer"),
     _Column("share", "Доля верных", "Share of correct", "share"),
 )
+_CONTEST = (
+    _Column("place", "Место", "Place", "integer"),
+    _Column("user_id", "Номер ученика", "User number", "integer"),
+    _Column("login", "Логин", "Login", "text", 20),
+    _Column("name", "Имя", "Name", "text", 30),
+    _Column("grade", "Класс", "Grade", "integer"),
+    _Column("score", "Баллы", "Score", "number"),
+    _Column("share", "Доля баллов", "Share of the score", "share"),
+    _Column("used", "Время, с", "Time, s", "integer"),
+    _Column("answered", "Ответов", "Answered", "integer"),
+    _Column("correct", "Верных", "Correct", "integer"),
+    _Column("size", "Вопросов", "Questions", "integer"),
+    _Column("started_at", "Начало (UTC)", "Started (UTC)", "moment", 20),
+    _Column("ended_at", "Конец (UTC)", "Ended (UTC)", "moment", 20),
+    _Column("extended", "Продлено, с", "Extended by, s", "number"),
+    _Column("id", "Тренировка", "Training", "text"),
+)
 _COLUMNS: dict[KindOfExport, Sequence[_Column]] = {
     "users": _USERS,
     "results": _RESULTS,
     "questions": _QUESTIONS,
+    "contest": _CONTEST,
 }
 _SHEETS: dict[KindOfExport, dict[Language, str]] = {
     "users": {"ru": "Пользователи", "en": "Users"},
     "results": {"ru": "Результаты", "en": "Results"},
     "questions": {"ru": "Вопросы", "en": "Questions"},
+    "contest": {"ru": "Результаты", "en": "Results"},
 }
 
 
@@ -104,8 +125,12 @@ async def export(
     pool: Pool,
     database: Database,
     advanced: Callable[[int], None] = lambda rows: None,
+    contest: int = 0,
 ) -> int:
-    """Write the spreadsheet; returns the number of rows. Raises OSError; then nothing of it is left."""
+    """Write the spreadsheet; returns the number of rows. `contest` is needed for that kind.
+
+    Raises OSError, and NotFound for the contest; then nothing of it is left.
+    """
     columns = _COLUMNS[kind]
     match kind:
         case "users":
@@ -114,11 +139,15 @@ async def export(
             rows = _of_records(from_postgres.results(pool), columns)
         case "questions":
             rows = _of_questions(database)
+        case "contest":
+            if await contests.planned(pool, contest) is None:
+                raise NotFound(f"There is no contest {contest}")
+            rows = _of_records(from_postgres.contest(pool, contest, datetime.now(UTC)), columns)
     headings = [column.in_language(language) for column in columns]
     return await spreadsheets.write(file, _SHEETS[kind][language], headings, rows, advanced)
 
 
-async def expected(kind: KindOfExport, pool: Pool, database: Database) -> int:
+async def expected(kind: KindOfExport, pool: Pool, database: Database, contest: int = 0) -> int:
     """About how many rows there will be."""
     match kind:
         case "users":
@@ -127,6 +156,8 @@ async def expected(kind: KindOfExport, pool: Pool, database: Database) -> int:
             return await from_postgres.count(pool, "trainings")
         case "questions":
             return await from_mongo.count(database)
+        case "contest":
+            return await from_postgres.count(pool, f"contest_entries WHERE contest_id = {contest:d} AND started")
 
 
 async def _of_records(

@@ -21,6 +21,7 @@ from protocols.messages import (
     ExportBank,
     Forbidden,
     ImportBank,
+    MakeContestSpreadsheet,
     MakeSpreadsheet,
     Message,
     Refusal,
@@ -34,7 +35,8 @@ from storage import is_transient
 log = structlog.get_logger()
 
 FRESH_SECONDS = 2.0
-UNHURRIED = (ExportBank, ImportBank, MakeSpreadsheet, ValidateBank)  # a large file takes its time
+# Large files take their time.
+UNHURRIED = (ExportBank, ImportBank, MakeContestSpreadsheet, MakeSpreadsheet, ValidateBank)
 ANSWER_SECONDS = 12.0  # with the wait for a connection; then it is 503, and not a client that hangs
 
 # Any: each handler takes the one type of message that it stands for in the table, and returns that one's reply.

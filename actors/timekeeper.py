@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 BEAT_SECONDS = 1.0
 BEAT_TIMEOUT_SECONDS = 1.0
+HELD_SECONDS = 0.1
 # A shorter time without the database passes as slowness.
 OUTAGE_SECONDS = 3.0
 # Before an outage is over, its trainings must have their time back.
@@ -124,19 +125,19 @@ class Timekeeper:
         From OUTAGE_SECONDS on nothing more is accepted until the clocks are right: else what is asked first, when the
         database is back, would end trainings whose time was up meanwhile.
         """
-        accepted, contest_open = self._clock(), False
+        accepted = self._clock()
         while True:
-            await asyncio.sleep(BEAT_SECONDS)
+            await asyncio.sleep(BEAT_SECONDS if self._tide.held is None else HELD_SECONDS)
             now = self._clock()
             long_ago = now - accepted > OUTAGE_SECONDS * 1e6
-            if long_ago and contest_open:
+            if long_ago:
                 self._tide.held = HELD
             if self._tide.problem is not None:
                 continue
             try:
                 if long_ago:
                     await self.make_up()
-                contest_open = await sql.beat(self._pool, moment(self._clock()), BEAT_TIMEOUT_SECONDS)
+                await sql.beat(self._pool, moment(self._clock()), BEAT_TIMEOUT_SECONDS)
                 accepted = self._clock()
             except Exception as error:
                 if is_transient(error):

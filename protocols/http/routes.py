@@ -697,6 +697,16 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         "GET",
+        "/admin/exports/contests/{file}",
+        m.MakeContestSpreadsheet,
+        m.Download,
+        ADMINISTRATION,
+        "The results of a contest as a spreadsheet",
+        media=(WORKBOOK,),
+        note="`file` is the id of the contest with `.xlsx` after it. For administrators.",
+    ),
+    Route(
+        "GET",
         "/admin/parked",
         m.ListParked,
         m.ParkedSteps,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from protocols.messages.base import Command, Grade, Kind, Message, OwnId, Platform, Slug
+from protocols.messages.base import Command, Grade, Kind, Language, Message, OwnId, Platform, Slug
 from protocols.messages.broadcasts import AdminCommand
 from protocols.messages.training import DifficultyRange
 
@@ -127,6 +127,13 @@ class PlannedContests(Message):
 
     items: tuple[PlannedContest, ...]
     next: str | None
+
+
+class MakeContestSpreadsheet(AdminCommand):
+    """`file` is the id of the contest with `.xlsx`. Headings are in `language`, or in that of whoever asks."""
+
+    file: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,17}\.xlsx$")]
+    language: Language | None = None
 
 
 class ListContests(Command):

@@ -159,9 +159,10 @@ async def enter(pool: Pool, user: int, contest: int, now: datetime, *, starting:
 
 # --- Results ----------------------------------------------------------------------------------------------------
 
+# One row for each who has started: who is done by `place`, then who is not (`ended_at`, `place`, `used` are null).
 # An open training whose time is up is over, though its session may not have noticed yet. Time that outages gave back
 # was not used. Who became one with another has taken part once: by the training that began first.
-_RESULTS = """
+RESULTS = """
 WITH taken AS (
     SELECT DISTINCT ON (user_id) trainings.*,
            coalesce(finished_at, CASE WHEN deadline <= $2 THEN deadline END) AS ended_at
@@ -189,11 +190,8 @@ ORDER BY place NULLS LAST, name, user_id
 
 
 async def results(pool: Pool, contest: int, now: datetime) -> list[Record]:
-    """One row for each who has started: who is done by `place`, then who is not (`ended_at`, `place`, `used` None).
-
-    `used` is in seconds, without what outages took.
-    """
-    return await pool.fetch(_RESULTS, contest, now, timeout=SETTLE_SECONDS)
+    """The rows of RESULTS."""
+    return await pool.fetch(RESULTS, contest, now, timeout=SETTLE_SECONDS)
 
 
 # --- Reminders --------------------------------------------------------------------------------------------------
@@ -266,18 +264,17 @@ class Affected:
     ends_at: datetime  # of its contest, by now
 
 
-async def beat(pool: Pool, now: datetime, seconds: float) -> bool:
-    """Note that the service accepts now; while no contest is open (False), nothing is written."""
-    noted: bool | None = await pool.fetchval(
+async def beat(pool: Pool, now: datetime, seconds: float) -> None:
+    """Note that the service accepts now; while no contest is open, nothing is written."""
+    await pool.execute(
         """INSERT INTO heartbeat (at)
            SELECT $1::timestamptz
            WHERE EXISTS (SELECT FROM contests WHERE starts_at <= $1 AND ends_at > $1::timestamptz - $2::interval)
-           ON CONFLICT ((true)) DO UPDATE SET at = greatest(heartbeat.at, excluded.at) RETURNING true""",
+           ON CONFLICT ((true)) DO UPDATE SET at = greatest(heartbeat.at, excluded.at)""",
         now,
         AFTERWARDS,
         timeout=seconds,
     )
-    return noted is not None
 
 
 async def note_outage(pool: Pool, ended: datetime) -> Outage | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from datetime import datetime
 
 from asyncpg import Record
 
+from storage.postgres.contests import RESULTS as _CONTEST
 from storage.postgres.pool import Pool, transaction
 
 FETCHED_AT_ONCE = 1_000
@@ -48,9 +50,14 @@ def results(pool: Pool) -> AsyncGenerator[Record, None]:
     return _rows(pool, _RESULTS)
 
 
-async def _rows(pool: Pool, sql: str) -> AsyncGenerator[Record, None]:
+def contest(pool: Pool, number: int, now: datetime) -> AsyncGenerator[Record, None]:
+    """Everybody who has started a contest, by their places."""
+    return _rows(pool, _CONTEST, number, now)
+
+
+async def _rows(pool: Pool, sql: str, *arguments: object) -> AsyncGenerator[Record, None]:
     async with transaction(pool, "repeatable_read", readonly=True) as connection:
-        async for row in connection.cursor(sql, prefetch=FETCHED_AT_ONCE, timeout=FETCH_SECONDS):
+        async for row in connection.cursor(sql, *arguments, prefetch=FETCHED_AT_ONCE, timeout=FETCH_SECONDS):
             yield row
 
 

@@ -108,7 +108,7 @@ async def test_all_get_the_same_questions_in_the_same_order(
     seen = []
     for one in (student, another):
         training = await begun(one, contest)
-        order = []
+        order: list[str] = []
         while (question := (await one.get("/trainings/current"))["question"]) is not None and len(order) < 5:
             order.append(question["id"])
             await one.post(f"/trainings/{training['id']}/skip", {"question": question["id"]})
