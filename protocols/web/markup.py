@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import pairwise
+from typing import Final
 from xml.etree.ElementTree import Element
 
 from latex2mathml.converter import convert_to_element
@@ -12,6 +14,7 @@ from markupsafe import Markup
 
 from protocols.formulas import plain
 from protocols.markdown import Piece, parse
+from protocols.messages import Entity
 
 LONGEST_FORMULA = 1_000
 CACHED = 20_000
@@ -102,3 +105,43 @@ def _math(element: Element) -> Iterator[str]:
         yield html.escape(html.unescape(child.tail or ""))
     if known:
         yield f"</{element.tag}>"
+
+
+def telegram_html(text: str, entities: Iterable[Entity]) -> Markup:
+    """A text as Telegram shows it, with `entities` that say how it is formatted."""
+    units = text.encode("utf-16-le")
+    listed = sorted(entities, key=lambda one: (one.offset, -one.length))
+    cuts = {0, len(units) // 2}
+    for one in listed:
+        cuts |= {one.offset, one.offset + one.length}
+    places = sorted(place for place in cuts if 0 <= place <= len(units) // 2)
+    parts = []
+    for start, end in pairwise(places):
+        inner = html.escape(units[start * 2 : end * 2].decode("utf-16-le", "replace")).replace("\n", "<br>")
+        for one in reversed(listed):
+            if one.offset <= start and end <= one.offset + one.length:
+                inner = _formatted(one, inner)
+        parts.append(inner)
+    return Markup("".join(parts))  # noqa: S704  # escaped above
+
+
+_TELEGRAM: Final[dict[str, str]] = {
+    "bold": "strong",
+    "italic": "em",
+    "underline": "u",
+    "strikethrough": "s",
+    "code": "code",
+    "pre": "code",
+    "blockquote": "q",
+    "spoiler": "mark",
+}
+
+
+def _formatted(entity: Entity, inner: str) -> str:
+    if entity.type == "link":
+        address = entity.value or ""
+        if not address.startswith(("https://", "http://")):
+            return inner
+        return f'<a href="{html.escape(address)}" rel="noopener noreferrer nofollow">{inner}</a>'
+    element = _TELEGRAM.get(entity.type)
+    return f"<{element}>{inner}</{element}>" if element else inner

@@ -2,6 +2,13 @@
 
 from typing import Final
 
-from protocols.web.pages import account, figures, start, training
+from protocols.web.pages import account, administration, broadcasts, figures, start, training
 
-PAGES: Final = (*start.PAGES, *account.PAGES, *training.PAGES, *figures.PAGES)
+PAGES: Final = (
+    *start.PAGES,
+    *account.PAGES,
+    *training.PAGES,
+    *figures.PAGES,
+    *administration.PAGES,
+    *broadcasts.PAGES,
+)

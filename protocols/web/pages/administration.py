@@ -1,0 +1,169 @@
+"""For administrators: users, spreadsheets, parked steps, and the record of what was done."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlencode
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from protocols import messages as m
+from protocols.catalogue import mark
+from protocols.http.downloads import downloading
+from protocols.web.application import Page
+from protocols.web.rendering import render, see
+from protocols.web.visit import Visit, said
+
+ROLE_NAMES: Final[dict[m.Role, str]] = {
+    "student": mark("student"),
+    "editor": mark("editor"),
+    "admin": mark("administrator"),
+}
+SPREADSHEETS: Final[dict[m.SpreadsheetKind, tuple[str, str]]] = {
+    "users": (mark("Users"), mark("Everybody, and what they have done in all.")),
+    "results": (mark("Results"), mark("Every training with its result.")),
+    "questions": (mark("Questions"), mark("The whole bank, with keys and how often each was answered rightly.")),
+}
+RELAYS: Final = {
+    "read models": mark("results and leaderboards"),
+    "counters": mark("counters of questions"),
+    "activity": mark("activity"),
+}
+ACTS: Final = {
+    "ArchiveQuestion": mark("archived a question"),
+    "CancelBroadcast": mark("cancelled a mass message"),
+    "ChangeAudience": mark("chose who gets a mass message"),
+    "ChangeContest": mark("changed a contest"),
+    "ChangeQuestion": mark("changed a question"),
+    "ChangeUser": mark("changed a user"),
+    "CreateBroadcast": mark("wrote a mass message"),
+    "CreateContest": mark("planned a contest"),
+    "DeleteContest": mark("deleted a contest"),
+    "EraseUser": mark("erased a user"),
+    "ImportBank": mark("imported questions"),
+    "MakeSpreadsheet": mark("took a spreadsheet"),
+    "PauseBroadcast": mark("paused a mass message"),
+    "ResumeBroadcast": mark("let a mass message go on"),
+    "RetryParked": mark("retried a parked step"),
+    "StartBroadcast": mark("started a mass message"),
+}
+OUTCOMES: Final[dict[m.ActOutcome | None, str]] = {
+    "done": mark("done"),
+    "refused": mark("refused"),
+    "failed": mark("failed"),
+    None: mark("cut short"),
+}
+
+
+# --- Users ---------------------------------------------------------------------------------------------------
+
+
+async def users(visit: Visit) -> web.Response:
+    asked = {name: visit.request.query.get(name, "") for name in ("search", "role", "blocked", "after")}
+    given = {name: value for name, value in asked.items() if value}
+    found = await visit.expect(m.ManagedUsers, said(m.FindUsers, user=visit.user, **given))
+    following = urlencode(given | {"after": found.next}) if found.next else None
+    return render(visit, "users.html", users=found.items, asked=asked, following=following, ROLE_NAMES=ROLE_NAMES)
+
+
+async def user(visit: Visit) -> web.Response:
+    return await _user(visit)
+
+
+async def _user(visit: Visit, problem: str | None = None, status: int = 200) -> web.Response:
+    shown = await visit.expect(m.ManagedUser, said(m.ShowUser, user=visit.user, target=visit.part("user")))
+    return render(visit, "user.html", status=status, shown=shown, problem=problem, ROLE_NAMES=ROLE_NAMES)
+
+
+async def change_user(visit: Visit) -> web.Response:
+    blocked = {"yes": True, "no": False}.get(visit.one("blocked"))
+    target = visit.part("user")
+    try:
+        await visit.ask(said(m.ChangeUser, user=visit.user, target=target, role=visit.filled("role"), blocked=blocked))
+    except m.Conflict:
+        problem = visit.t("Nobody blocks themself, and the last administrator keeps the role.")
+        return await _user(visit, problem, 409)
+    return see(f"/admin/users/{target}")
+
+
+async def erase_form(visit: Visit) -> web.Response:
+    shown = await visit.expect(m.ManagedUser, said(m.ShowUser, user=visit.user, target=visit.part("user")))
+    return render(visit, "erase_user.html", shown=shown)
+
+
+async def erase(visit: Visit) -> web.Response:
+    try:
+        await visit.ask(said(m.EraseUser, user=visit.user, target=visit.part("user")))
+    except m.Conflict:
+        return await _user(visit, visit.t("Your own account is erased in your profile."), 409)
+    return see("/admin/users")
+
+
+# --- Spreadsheets --------------------------------------------------------------------------------------------
+
+
+async def spreadsheets(visit: Visit) -> web.Response:
+    return render(visit, "exports.html", SPREADSHEETS=SPREADSHEETS)
+
+
+async def spreadsheet(visit: Visit) -> web.StreamResponse:
+    made = await visit.expect(
+        m.Download, said(m.MakeSpreadsheet, user=visit.user, kind=visit.part("kind"), language=visit.language)
+    )
+    return downloading(made, CIMultiDict())
+
+
+# --- Parked steps --------------------------------------------------------------------------------------------
+
+
+async def parked(visit: Visit) -> web.Response:
+    return await _parked(visit)
+
+
+async def _parked(visit: Visit, problem: str | None = None, status: int = 200) -> web.Response:
+    after = visit.request.query.get("after")
+    steps = await visit.expect(m.ParkedSteps, said(m.ListParked, user=visit.user, after=after))
+    return render(
+        visit, "parked.html", status=status, steps=steps.items, following=steps.next, problem=problem, RELAYS=RELAYS
+    )
+
+
+async def retry(visit: Visit) -> web.Response:
+    try:
+        await visit.ask(said(m.RetryParked, user=visit.user, relay=visit.one("relay"), position=visit.one("position")))
+    except m.Conflict:
+        return await _parked(visit, visit.t("It was refused again: the reason is below."), 409)
+    return see("/admin/parked")
+
+
+# --- The record ----------------------------------------------------------------------------------------------
+
+
+async def audit(visit: Visit) -> web.Response:
+    asked = {name: visit.request.query.get(name, "") for name in ("by", "act", "after")}
+    given = {name: value for name, value in asked.items() if value}
+    found = await visit.expect(m.Audit, said(m.ListAudit, user=visit.user, **given))
+    following = urlencode(given | {"after": found.next}) if found.next else None
+    return render(
+        visit, "audit.html", entries=found.items, asked=asked, following=following, ACTS=ACTS, OUTCOMES=OUTCOMES
+    )
+
+
+async def home(visit: Visit) -> web.Response:
+    return see("/admin/users")
+
+
+PAGES: Final = (
+    Page("GET", "/admin", home, role="admin"),
+    Page("GET", "/admin/users", users, role="admin"),
+    Page("GET", "/admin/users/{user}", user, role="admin"),
+    Page("POST", "/admin/users/{user}", change_user, role="admin"),
+    Page("GET", "/admin/users/{user}/erase", erase_form, role="admin"),
+    Page("POST", "/admin/users/{user}/erase", erase, role="admin"),
+    Page("GET", "/admin/exports", spreadsheets, role="admin"),
+    Page("GET", "/admin/exports/{kind}.xlsx", spreadsheet, role="admin"),
+    Page("GET", "/admin/parked", parked, role="admin"),
+    Page("POST", "/admin/parked", retry, role="admin"),
+    Page("GET", "/admin/audit", audit, role="admin"),
+)
