@@ -92,6 +92,7 @@ EXAMS_HAVE_MINUTES: Final[Mapping[str, JsonValue]] = {
 ACCOUNTS, TRAINING, BANK, BROADCASTS = "Accounts", "Training", "Question bank", "Mass messages"
 CONTESTS, ADMINISTRATION = "Contests", "Administration"
 A_CONTEST: Final[JsonValue] = {
+PEOPLE_LIMIT: Final = 8 * JSON_LIMIT  # bytes, for ten thousand people
     "title": "First round",
     "subject": "mathematics",
     "starts_at": "2030-02-01T09:00:00Z",
@@ -408,6 +409,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Plan a contest",
         201,
         location=BASE + "/admin/contests/{id}",
+        body_limit=PEOPLE_LIMIT,
         missing="There is no such subject.",
         conflict="Fewer questions fit than `size`; the answer says how many do without each filter.",
         note=(
@@ -443,6 +445,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         CONTESTS,
         "Change a contest",
         conflict="It has begun, and only `title` and `rules` can be changed; or fewer questions fit than `size`.",
+        body_limit=PEOPLE_LIMIT,
         note='Only what is sent is changed; `"remind_minutes": null` drops the reminder. For administrators.',
         example={"minutes": 60},
     ),

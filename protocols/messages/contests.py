@@ -13,6 +13,7 @@ from protocols.messages.training import DifficultyRange
 
 ContestState: TypeAlias = Literal["upcoming", "running", "over"]
 ContestNumber = Annotated[int, Field(ge=1, lt=2**63)]
+UserNumber = Annotated[int, Field(ge=1, lt=2**63)]
 ContestTitle = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
@@ -32,7 +33,7 @@ class Participants(Message):
     """Who may take part: whoever is in one of `grades` or among `users`; where neither is given, everybody."""
 
     grades: Annotated[tuple[Grade, ...], Field(min_length=1, max_length=12)] | None = None
-    users: Annotated[tuple[int, ...], Field(min_length=1, max_length=10_000)] | None = None
+    users: Annotated[tuple[UserNumber, ...], Field(min_length=1, max_length=10_000)] | None = None
 
 
 class ContestPlan(Message):
