@@ -91,8 +91,8 @@ EXAMS_HAVE_MINUTES: Final[Mapping[str, JsonValue]] = {
 
 ACCOUNTS, TRAINING, BANK, BROADCASTS = "Accounts", "Training", "Question bank", "Mass messages"
 CONTESTS, ADMINISTRATION = "Contests", "Administration"
-A_CONTEST: Final[JsonValue] = {
 PEOPLE_LIMIT: Final = 8 * JSON_LIMIT  # bytes, for ten thousand people
+A_CONTEST: Final[JsonValue] = {
     "title": "First round",
     "subject": "mathematics",
     "starts_at": "2030-02-01T09:00:00Z",
@@ -408,8 +408,8 @@ ROUTES: Final[tuple[Route, ...]] = (
         CONTESTS,
         "Plan a contest",
         201,
-        location=BASE + "/admin/contests/{id}",
         body_limit=PEOPLE_LIMIT,
+        location=BASE + "/admin/contests/{id}",
         missing="There is no such subject.",
         conflict="Fewer questions fit than `size`; the answer says how many do without each filter.",
         note=(
@@ -444,8 +444,8 @@ ROUTES: Final[tuple[Route, ...]] = (
         m.PlannedContest,
         CONTESTS,
         "Change a contest",
-        conflict="It has begun, and only `title` and `rules` can be changed; or fewer questions fit than `size`.",
         body_limit=PEOPLE_LIMIT,
+        conflict="It has begun, and only `title` and `rules` can be changed; or fewer questions fit than `size`.",
         note='Only what is sent is changed; `"remind_minutes": null` drops the reminder. For administrators.',
         example={"minutes": 60},
     ),
