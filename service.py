@@ -23,6 +23,7 @@ from pymongo.errors import PyMongoError
 from actors import metrics, relay
 from actors.accounts import Accounts
 from actors.administration import Administration, Redo
+from actors.analytics.desk import AnalyticsDesk
 from actors.audit import AuditLog
 from actors.bank import Bank
 from actors.bank_desk import BankDesk
@@ -55,6 +56,7 @@ from storage.clickhouse.engine import ClickHouseError
 from storage.embedded import DataFolderBusy, DataFolderUnusable, Endpoints, EngineFailed, Engines, attach
 from storage.mongo import client as mongo
 from storage.mongo import questions
+from storage.clickhouse.rollups import Rollups
 from storage.postgres import journal, pool, read_models
 from storage.postgres.migrate import MigrationRefused, migrate
 
@@ -254,7 +256,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
         to_read_models = start_relay(relay.to_read_models(pg))
         to_counters = start_relay(relay.to_counters(pg, connected.client, database))
-        start_relay(relay.to_activity(pg, engine))
+        rollups = Rollups(engine)
+        start_relay(relay.to_activity(pg, engine, rollups))
 
         storage = StorageActor.start(writer, pg, tide, nudge, most_waiting=MOST_WAITING, group_size=GROUP_SIZE)
         stack.push_async_callback(_stop, storage)
@@ -307,6 +310,19 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
         async def show_past(message: m.ShowTrainingById) -> m.Message:
             await caught_up()
+        analytics = AnalyticsDesk(
+            engine,
+            rollups,
+            gauges["activity"],
+            bank,
+            clock,
+            language_of,
+            keep_activity_months=settings.clickhouse.keep_activity_months or None,
+            keep_log_days=settings.clickhouse.keep_log_days or None,
+        )
+        until_clickhouse_closes = await stack.enter_async_context(_background())
+        gauges["rollups"] = Gauge("rollups")
+        until_clickhouse_closes(analytics.keep_up(gauges["rollups"]))
             return await figures.show_training(message)
 
         administration = Administration(pg, database, clock, accounts, joining, redo, settings.storage.path / "exports")
@@ -329,6 +345,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 m.DrawStatistics: to_read_models,
                 m.ShowLeaderboard: to_read_models,
                 m.ShowContestLeaderboard: to_read_models,
+            | department_handlers(desk, checks, History(pg, database, bank), reports)
+            | analytics_handlers(analytics)
                 m.ListContests: to_read_models,
                 m.ShowContest: to_read_models,
                 m.JoinContest: to_read_models,
@@ -346,12 +364,15 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
         async def ready() -> Readiness:
             postgres, mongo_db = await asyncio.gather(
+                m.ShowQuestionQuality: relays["activity"],
+                m.ShowSubjectQuality: relays["activity"],
+                m.ShowAnalytics: relays["activity"],
                 _trouble_of(pg.fetchval("SELECT 1")), _trouble_of(connected.client.admin.command("ping"))
             )
             parts = {
                 "postgres": tide.problem or postgres or gauges["read models"].problem or "ok",
                 "mongo": mongo_db or gauges["counters"].problem or "ok",
-                "clickhouse": gauges["activity"].problem or "ok",
+                "clickhouse": gauges["activity"].problem or gauges["rollups"].problem or "ok",
             }
             if trouble_of_telegram is not None:
                 parts["telegram"] = trouble_of_telegram() or "ok"
@@ -528,6 +549,41 @@ async def _begin_telegram(
 ) -> Callable[[], str | None]:
     """Start the bot, which connects by itself; what tells its problem. A wrong setting stops nothing but the bot."""
     # Only here, for Pyrogram takes more than a second to be imported.
+def analytics_handlers(desk: AnalyticsDesk) -> dict[type[m.Message], Handler]:
+    """Who answers what about activity."""
+    return {
+        m.ShowQuestionQuality: desk.show_question,
+        m.ShowSubjectQuality: desk.show_subject,
+        m.ShowAnalytics: desk.show_analytics,
+    }
+
+
+def department_handlers(
+    desk: BankDesk, checks: BankChecks, history: History, reports: ReportDesk
+) -> dict[type[m.Message], Handler]:
+    """Who answers departments about uploads, subjects, history and reports; and students about their reports."""
+    return {
+        m.OpenCheck: checks.open_check,
+        m.ShowCheck: checks.show,
+        m.ListChecked: checks.questions,
+        m.ImportChecked: checks.import_checked,
+        m.MarkCheckedErrors: checks.mark_errors,
+        m.ShowCheckedPicture: checks.picture,
+        m.ShowSubject: desk.show_subject,
+        m.CreateSubject: desk.create_subject,
+        m.ChangeSubject: desk.change_subject,
+        m.PreviewQuestion: desk.preview_question,
+        m.PreviewChange: desk.preview_change,
+        m.RestoreQuestion: desk.restore_question,
+        m.ShowHistory: history.show,
+        m.ListReports: reports.page,
+        m.CountReports: reports.count,
+        m.CloseReport: reports.close,
+        m.ListOwnReports: reports.own,
+        m.MarkReportSeen: reports.saw,
+    }
+
+
     from protocols.telegram import wire
     from protocols.telegram.bot import Bot
     from protocols.telegram.courier import TelegramCourier

@@ -94,6 +94,8 @@ class Mongo(Server):
 
 class ClickHouse(Server):
     schemes = ("clickhouse", "clickhouses")
+    keep_activity_months: Annotated[int, Field(ge=0, le=1200)] = 0
+    keep_log_days: Annotated[int, Field(ge=0, le=36_500)] = 30
 
 
 class DemoBank(Section):

@@ -65,6 +65,9 @@ class Bank:
     def index(self, subject: str) -> SubjectIndex:
         return self._indexes[subject]
 
+    def has(self, number: int) -> bool:
+        return number in self._packed
+
     def question(self, number: int) -> AnyQuestion:
         """The question of this number; KeyError if there is none."""
         found = self._decoded.get(number)

@@ -20,6 +20,7 @@ from actors.storage import Tide
 from storage import is_transient
 from storage.clickhouse import activity
 from storage.clickhouse.engine import ClickHouse
+from storage.clickhouse.rollups import Rollups
 from storage.mongo import counters
 from storage.mongo.client import Client, Database
 from storage.postgres import journal, read_models
@@ -226,7 +227,7 @@ def to_counters(pool: asyncpg.Pool[asyncpg.Record], client: Client, database: Da
     )
 
 
-def to_activity(pool: asyncpg.Pool[asyncpg.Record], clickhouse: ClickHouse) -> Destination:
+def to_activity(pool: asyncpg.Pool[asyncpg.Record], clickhouse: ClickHouse, rollups: Rollups) -> Destination:
     """A row for each event, in ClickHouse."""
     migrated = False
 
@@ -245,6 +246,7 @@ def to_activity(pool: asyncpg.Pool[asyncpg.Record], clickhouse: ClickHouse) -> D
 
     async def redo(position: int) -> None:
         await checkpoint()  # which tells, too, whether an earlier insert may still be running
-        await activity.redo(clickhouse, await journal.activity(pool, position - 1, position))
+        for late in await activity.redo(clickhouse, await journal.activity(pool, position - 1, position)):
+            await rollups.redo(late)
 
     return Destination("activity", checkpoint, advance, skip, pause=1.0, most=20_000, redo=redo)

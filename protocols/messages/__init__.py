@@ -6,6 +6,7 @@ commands into events; whoever asked gets a reply, or a `Refusal` that says what 
 
 from protocols.messages.accounts import *  # noqa: F403
 from protocols.messages.administration import *  # noqa: F403
+from protocols.messages.analytics import *  # noqa: F403
 from protocols.messages.bank import *  # noqa: F403
 from protocols.messages.base import *  # noqa: F403
 from protocols.messages.broadcasts import *  # noqa: F403
