@@ -2,13 +2,15 @@
 
 from typing import Final
 
-from protocols.web.pages import account, administration, broadcasts, figures, start, training
+from protocols.web.pages import account, administration, broadcasts, contest_plans, contests, figures, start, training
 
 PAGES: Final = (
     *start.PAGES,
     *account.PAGES,
     *training.PAGES,
     *figures.PAGES,
+    *contests.PAGES,
+    *contest_plans.PAGES,
     *administration.PAGES,
     *broadcasts.PAGES,
 )

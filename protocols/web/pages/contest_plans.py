@@ -1,0 +1,155 @@
+"""Contests for administrators: planned, looked at, deleted, and their results taken home."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from protocols import messages as m
+from protocols.catalogue import mark
+from protocols.http.downloads import downloading
+from protocols.web.application import Page
+from protocols.web.pages.contests import STATES, titles_of
+from protocols.web.rendering import faults, render, see
+from protocols.web.visit import Visit, said
+
+TROUBLES: Final = {
+    "title": mark("A title has 1 to 200 characters."),
+    "starts_at": mark("It needs a start."),
+    "ends_at": mark("The end is after the start, in the future, and at most 31 days later."),
+    "minutes": mark("Everybody has 1 to 300 minutes."),
+    "size": mark("Either give the number of questions, 1 to 200, or list them."),
+    "questions": mark("These questions are not all there, or one of them is there twice or archived."),
+    "filters": mark("Kinds and difficulty choose among many; where the questions are listed, leave them out."),
+    "participants": mark("Users are listed by their numbers."),
+    "remind_minutes": mark("A reminder comes 1 to 10080 minutes before the start."),
+}
+
+
+async def plans(visit: Visit) -> web.Response:
+    after = visit.request.query.get("after")
+    page = await visit.expect(m.PlannedContests, said(m.ListPlans, user=visit.user, after=after))
+    titles = await titles_of(visit)
+    return render(visit, "plans.html", contests=page.items, following=page.next, titles=titles, STATES=STATES)
+
+
+async def form(visit: Visit) -> web.Response:
+    return await _form(visit)
+
+
+async def _form(visit: Visit, refusal: m.Refusal | None = None) -> web.Response:
+    subjects = await visit.expect(m.Subjects, m.ListSubjects(language=visit.language))
+    wrong = {path.partition(".")[0] for path in faults(refusal)} if isinstance(refusal, m.Invalid) else set()
+    return render(
+        visit,
+        "plan_form.html",
+        status=200 if refusal is None else refusal.status,
+        subjects=subjects.items,
+        troubles=[trouble for name, trouble in TROUBLES.items() if name in wrong],
+        refusal=refusal,
+    )
+
+
+async def create(visit: Visit) -> web.Response:
+    low, high = visit.filled("min"), visit.filled("max")
+    filters: dict[str, object] = {}
+    if kinds := visit.all("kinds"):
+        filters["kinds"] = kinds
+    if low or high:
+        filters["difficulty"] = {"min": low, "max": high}
+    participants: dict[str, object] = {}
+    if grades := visit.all("grades"):
+        participants["grades"] = grades
+    if users := visit.one("users").replace(",", " ").split():
+        participants["users"] = users
+    try:
+        made = await visit.expect(
+            m.PlannedContest,
+            said(
+                m.CreateContest,
+                user=visit.user,
+                title=visit.one("title"),
+                subject=visit.one("subject"),
+                rules=visit.one("rules"),
+                starts_at=_moment(visit.one("starts_at")),
+                ends_at=_moment(visit.one("ends_at")),
+                minutes=visit.one("minutes"),
+                size=visit.filled("size"),
+                questions=visit.one("questions").split() or None,
+                filters=filters,
+                draw=visit.one("draw", "same"),
+                participants=participants,
+                results_hidden=visit.one("results_hidden") == "yes",
+                remind_minutes=visit.filled("remind_minutes"),
+            ),
+        )
+    except (m.Invalid, m.Conflict) as refusal:
+        return await _form(visit, _named(refusal))
+    return see(f"/admin/contests/{made.id}")
+
+
+def _named(refusal: m.Refusal) -> m.Refusal:
+    """What is said of the whole begins with the field that it is about."""
+    if not isinstance(refusal, m.Invalid):
+        return refusal
+    errors = tuple(
+        error
+        if error.path
+        else m.FieldError(path=error.message.removeprefix("Value error, ").partition(":")[0], message=error.message)
+        for error in refusal.errors
+    )
+    return m.Invalid(refusal.detail, errors)
+
+
+def _moment(text: str) -> datetime | str:
+    """A time in UTC, as a form has it without its zone."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return text  # which does not validate
+
+
+async def plan(visit: Visit) -> web.Response:
+    return await _plan(visit)
+
+
+async def _plan(visit: Visit, problem: str | None = None) -> web.Response:
+    contest = await visit.expect(m.PlannedContest, said(m.ShowPlan, user=visit.user, contest=visit.part("contest")))
+    return render(
+        visit,
+        "plan.html",
+        status=200 if problem is None else 409,
+        contest=contest,
+        titles=await titles_of(visit),
+        STATES=STATES,
+        problem=problem,
+    )
+
+
+async def delete(visit: Visit) -> web.Response:
+    try:
+        await visit.ask(said(m.DeleteContest, user=visit.user, contest=visit.part("contest")))
+    except m.Conflict:
+        return await _plan(visit, visit.t("Somebody has started this contest already; its results are kept."))
+    return see("/admin/contests")
+
+
+async def spreadsheet(visit: Visit) -> web.StreamResponse:
+    file = f"{visit.part('contest')}.xlsx"
+    made = await visit.expect(
+        m.Download, said(m.MakeContestSpreadsheet, user=visit.user, file=file, language=visit.language)
+    )
+    return downloading(made, CIMultiDict())
+
+
+PAGES: Final = (
+    Page("GET", "/admin/contests", plans, role="admin"),
+    Page("POST", "/admin/contests", create, role="admin"),
+    Page("GET", "/admin/contests/new", form, role="admin"),
+    Page("GET", "/admin/contests/{contest}", plan, role="admin"),
+    Page("POST", "/admin/contests/{contest}/delete", delete, role="admin"),
+    Page("GET", "/admin/contests/{contest}/results.xlsx", spreadsheet, role="admin"),
+)

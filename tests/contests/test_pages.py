@@ -1,0 +1,171 @@
+"""Contests in a browser without scripts: planned, joined, taken part in, ranked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from html import unescape
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from tests.api.banks import RIGHT, WRONG, Bank
+from tests.api.client import PASSWORD, Client
+from tests.contests.school import planned
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody who follows links and sends forms, in English."""
+
+    session: aiohttp.ClientSession
+
+    async def see(self, path: str, status: int = 200) -> str:
+        async with self.session.get(path) as response:
+            assert response.status == status, path
+            return unescape(await response.text())
+
+    async def send(self, path: str, form: Mapping[str, str] | None = None, status: int = 200) -> tuple[str, str]:
+        """The path and the text of the page that follows a form."""
+        found = re.search(r'name="csrf" value="([0-9a-f]{64})"', await self.see("/profile"))
+        assert found is not None
+        async with self.session.post(path, data={**(form or {}), "csrf": found[1]}) as response:
+            text = unescape(await response.text())
+            assert response.status == status, (path, text)
+            return response.url.path, text
+
+
+async def browsing(client: Client) -> Visitor:
+    jar = aiohttp.CookieJar(unsafe=True)  # of a host that is an address
+    session = aiohttp.ClientSession(client.service.url, cookie_jar=jar)
+    async with session.post("/login", data={"login": client.login, "password": PASSWORD}) as response:
+        assert response.status == 200
+    visitor = Visitor(session)
+    await visitor.send("/language", {"language": "en"})
+    return visitor
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def anna(student: Client) -> AsyncIterator[Visitor]:
+    visitor = await browsing(student)
+    yield visitor
+    await visitor.session.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def chief(admin: Client) -> AsyncIterator[Visitor]:
+    visitor = await browsing(admin)
+    yield visitor
+    await visitor.session.close()
+
+
+async def test_a_student_joins_takes_part_and_sees_the_places(admin: Client, anna: Visitor, walk: Bank) -> None:
+    contest = await planned(
+        admin, walk.subject, title="Spring <round>", rules="Be **fair**, $x^2$", questions=["number"]
+    )
+    place = f"/contests/{contest['id']}"
+    assert "Spring <round>" in await anna.see("/contests")
+    page = await anna.see(place)
+    assert "<strong>fair</strong>" in page
+    assert "<msup>" in page
+    path, _ = await anna.send(f"{place}/join")
+    assert path == place
+    path, page = await anna.send(f"{place}/start")
+    assert path == "/training"
+    assert "You cannot start it again." in page
+    training = re.search(r'name="training" value="([^"]+)"', page)
+    assert training is not None
+    await anna.send(
+        "/training/answer", {"training": training[1], "question": "number", "kind": "number", "answer": "0,5"}
+    )
+    page = await anna.see(place)
+    assert "Your place: 1" in page
+    assert "Anna" in page
+    path, _ = await anna.send(f"{place}/start")
+    assert path == f"/trainings/{training[1]}"
+
+
+async def test_what_is_hidden_is_not_on_the_pages(admin: Client, anna: Visitor, student: Client, walk: Bank) -> None:
+    contest = await planned(admin, walk.subject, results_hidden=True, questions=["single"])
+    training = await student.post(f"/contests/{contest['id']}/start")
+    await student.post(f"/trainings/{training['id']}/answers", {"question": "single", "response": WRONG["single"]})
+    assert "The results are told at the end" in await anna.see(f"/contests/{contest['id']}")
+    page = await anna.see(f"/trainings/{training['id']}")
+    assert "The results are told at the end" in page
+    assert "Right answer" not in page
+
+
+async def test_a_training_beside_a_contest_is_refused_with_the_way_back(
+    admin: Client, anna: Visitor, walk: Bank
+) -> None:
+    contest = await planned(admin, walk.subject)
+    await anna.send(f"/contests/{contest['id']}/start")
+    _, page = await anna.send("/trainings", {"subject": walk.subject, "size": "3", "mode": "practice"}, status=409)
+    assert "You are taking part in a contest" in page
+    other = await planned(admin, walk.subject)
+    _, page = await anna.send(f"/contests/{other['id']}/start", status=409)
+    assert "another contest" in page
+
+
+async def test_an_administrator_plans_a_contest_and_deletes_it(chief: Visitor, anna: Visitor, walk: Bank) -> None:
+    await chief.see("/admin/contests/new")
+    now = datetime.now(UTC)
+    form = {
+        "title": "Planned here",
+        "subject": walk.subject,
+        "rules": "",
+        "starts_at": f"{now + timedelta(hours=1):%Y-%m-%dT%H:%M}",
+        "ends_at": f"{now + timedelta(hours=2):%Y-%m-%dT%H:%M}",
+        "minutes": "45",
+        "size": "3",
+        "questions": "",
+        "results_hidden": "yes",
+        "remind_minutes": "10",
+    }
+    path, page = await chief.send("/admin/contests", form)
+    assert re.fullmatch(r"/admin/contests/\d+", path)
+    assert "Who joined is reminded 10 minutes before" in page
+    assert "Planned here" in await chief.see("/admin/contests")
+    await anna.see(path, status=403)
+    path, _ = await chief.send(f"{path}/delete")
+    assert path == "/admin/contests"
+    assert "Planned here" not in await chief.see("/admin/contests")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"ends_at": "2020-01-01T00:00"}, "The end is after the start"),
+        ({"size": ""}, "Either give the number of questions"),
+        ({"questions": "nowhere", "size": ""}, "These questions are not all there"),
+        ({"users": "anna"}, "Users are listed by their numbers"),
+        ({"starts_at": ""}, "It needs a start."),
+    ],
+)
+async def test_what_is_wrong_with_a_plan_is_said_beside_what_was_filled_in(
+    chief: Visitor, walk: Bank, change: dict[str, str], said: str
+) -> None:
+    now = datetime.now(UTC)
+    form = {
+        "title": "Mine",
+        "subject": walk.subject,
+        "starts_at": f"{now:%Y-%m-%dT%H:%M}",
+        "ends_at": f"{now + timedelta(hours=2):%Y-%m-%dT%H:%M}",
+        "minutes": "45",
+        "size": "3",
+    }
+    _, page = await chief.send("/admin/contests", form | change, status=422)
+    assert said in page
+    assert 'value="Mine"' in page
+
+
+async def test_the_results_come_as_a_spreadsheet(admin: Client, chief: Visitor, student: Client, walk: Bank) -> None:
+    contest = await planned(admin, walk.subject, questions=["single"])
+    training = await student.post(f"/contests/{contest['id']}/start")
+    await student.post(f"/trainings/{training['id']}/answers", {"question": "single", "response": RIGHT["single"]})
+    async with chief.session.get(f"/admin/contests/{contest['id']}/results.xlsx") as response:
+        assert response.status == 200
+        assert (await response.read()).startswith(b"PK")
