@@ -26,6 +26,7 @@ from actors.administration import Administration, Redo
 from actors.analytics.desk import AnalyticsDesk
 from actors.audit import AuditLog
 from actors.bank import Bank
+from actors.bank_checks import BankChecks
 from actors.bank_desk import BankDesk
 from actors.broadcast_desk import BroadcastDesk
 from actors.broadcaster import Broadcaster, Live, Look, UseCourier
@@ -33,11 +34,13 @@ from actors.chats import Chats
 from actors.contests import ContestDesk
 from actors.drawing import Drawing
 from actors.figures import Desk as Figures
+from actors.history import History
 from actors.joining import Joining
 from actors.pacing import QuietHours
 from actors.passwords import Passwords
 from actors.relay import Destination, Gauge, Nudge, Reach, Relay
 from actors.reminders import Reminders
+from actors.reports import ReportDesk
 from actors.router import Handler, Router
 from actors.runtime import EventLoopActor, MailboxFull
 from actors.session import Surroundings
@@ -53,10 +56,10 @@ from settings import Broadcast, Server, Settings
 from storage import is_transient
 from storage.clickhouse import engine as clickhouse
 from storage.clickhouse.engine import ClickHouseError
+from storage.clickhouse.rollups import Rollups
 from storage.embedded import DataFolderBusy, DataFolderUnusable, Endpoints, EngineFailed, Engines, attach
 from storage.mongo import client as mongo
 from storage.mongo import questions
-from storage.clickhouse.rollups import Rollups
 from storage.postgres import journal, pool, read_models
 from storage.postgres.migrate import MigrationRefused, migrate
 
@@ -307,9 +310,6 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             return known.caller.language if known is not None else "ru"
 
         figures = Figures(pg, clock, bank, drawing, language_of)
-
-        async def show_past(message: m.ShowTrainingById) -> m.Message:
-            await caught_up()
         analytics = AnalyticsDesk(
             engine,
             rollups,
@@ -323,11 +323,19 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         until_clickhouse_closes = await stack.enter_async_context(_background())
         gauges["rollups"] = Gauge("rollups")
         until_clickhouse_closes(analytics.keep_up(gauges["rollups"]))
+
+        async def show_past(message: m.ShowTrainingById) -> m.Message:
+            await caught_up()
             return await figures.show_training(message)
 
         administration = Administration(pg, database, clock, accounts, joining, redo, settings.storage.path / "exports")
         await administration.open()
         audit = AuditLog(pg, clock)
+        checks = BankChecks(desk, audit, clock, settings.storage.path / "checks")
+        await checks.open()
+        stack.push_async_callback(checks.close)
+        background(checks.keep())
+        reports = ReportDesk(pg, bank, clock, look_at_broadcasts)
         contests = ContestDesk(pg, clock, bank, accounts, surroundings.random, to_sessions.ask, show_past)
         router = Router(
             accounts,
@@ -337,6 +345,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             | broadcast_handlers(broadcast_desk, broadcaster)
             | contest_handlers(contests)
             | administration_handlers(administration, audit)
+            | department_handlers(desk, checks, History(pg, database, bank), reports)
+            | analytics_handlers(analytics)
             | {m.DrawText: drawing.text},
             {
                 m.ListTrainings: to_read_models,
@@ -345,8 +355,6 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 m.DrawStatistics: to_read_models,
                 m.ShowLeaderboard: to_read_models,
                 m.ShowContestLeaderboard: to_read_models,
-            | department_handlers(desk, checks, History(pg, database, bank), reports)
-            | analytics_handlers(analytics)
                 m.ListContests: to_read_models,
                 m.ShowContest: to_read_models,
                 m.JoinContest: to_read_models,
@@ -356,6 +364,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 m.ListQuestions: to_counters,
                 m.ShowBankQuestion: to_counters,
                 m.ChangeQuestion: to_counters,
+                m.ShowQuestionQuality: relays["activity"],
+                m.ShowSubjectQuality: relays["activity"],
+                m.ShowAnalytics: relays["activity"],
             },
             audit,
         )
@@ -364,9 +375,6 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
         async def ready() -> Readiness:
             postgres, mongo_db = await asyncio.gather(
-                m.ShowQuestionQuality: relays["activity"],
-                m.ShowSubjectQuality: relays["activity"],
-                m.ShowAnalytics: relays["activity"],
                 _trouble_of(pg.fetchval("SELECT 1")), _trouble_of(connected.client.admin.command("ping"))
             )
             parts = {
@@ -541,14 +549,6 @@ def administration_handlers(administration: Administration, audit: AuditLog) -> 
     }
 
 
-async def _begin_telegram(
-    settings: Settings,
-    ask: Callable[[m.Message], Awaitable[m.Message]],
-    broadcaster: ActorRef[Broadcaster],
-    stack: AsyncExitStack,
-) -> Callable[[], str | None]:
-    """Start the bot, which connects by itself; what tells its problem. A wrong setting stops nothing but the bot."""
-    # Only here, for Pyrogram takes more than a second to be imported.
 def analytics_handlers(desk: AnalyticsDesk) -> dict[type[m.Message], Handler]:
     """Who answers what about activity."""
     return {
@@ -584,6 +584,14 @@ def department_handlers(
     }
 
 
+async def _begin_telegram(
+    settings: Settings,
+    ask: Callable[[m.Message], Awaitable[m.Message]],
+    broadcaster: ActorRef[Broadcaster],
+    stack: AsyncExitStack,
+) -> Callable[[], str | None]:
+    """Start the bot, which connects by itself; what tells its problem. A wrong setting stops nothing but the bot."""
+    # Only here, for Pyrogram takes more than a second to be imported.
     from protocols.telegram import wire
     from protocols.telegram.bot import Bot
     from protocols.telegram.courier import TelegramCourier

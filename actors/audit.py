@@ -24,25 +24,48 @@ DEEPEST: Final = 6
 READING: Final[frozenset[type[m.Command]]] = frozenset(
     (
         m.CountAudience,
+        m.CountReports,
         m.ExportBank,
         m.FindUsers,
         m.ListAudit,
+        m.ImportChecked,  # the import itself is recorded, with how it ends
         m.ListBroadcasts,
+        m.ListChecked,
         m.ListParked,
         m.ListPlans,
         m.ListQuestions,
+        m.ListReports,
         m.MarkBankErrors,
+        m.MarkCheckedErrors,
+        m.OpenCheck,
+        m.PreviewChange,
+        m.PreviewQuestion,
         m.ShowBankQuestion,
         m.ShowBankTemplate,
         m.ShowBroadcast,
         m.ShowBroadcastContent,
+        m.ShowCheck,
+        m.ShowCheckedPicture,
+        m.ShowHistory,
         m.ShowPlan,
+        m.ShowSubject,
         m.ShowUser,
         m.ValidateBank,
     )
 )
 # What a command is about, by the first of these that it has.
-_TARGETS: Final = ("target", "question", "broadcast", "contest", "position", "kind", "name", "subject")
+_TARGETS: Final = (
+    "target",
+    "question",
+    "broadcast",
+    "contest",
+    "position",
+    "kind",
+    "name",
+    "report",
+    "slug",
+    "subject",
+)
 
 log = structlog.get_logger()
 

@@ -20,8 +20,10 @@ from typing import Any, TypeAlias, TypeVar
 
 import orjson
 import structlog
+from pydantic import ValidationError
 
-from actors.bank import Bank
+from actors.bank import QUESTION, Bank
+from actors.training.views import key_of, unmixed
 from protocols.messages import (
     AnyQuestion,
     ArchiveQuestion,
@@ -31,7 +33,11 @@ from protocols.messages import (
     BankQuestions,
     BankReport,
     ChangeQuestion,
+    ChangeSubject,
+    Conflict,
     Counters,
+    CreateSubject,
+    DeclaredSubject,
     Done,
     EntryError,
     ExportBank,
@@ -43,11 +49,16 @@ from protocols.messages import (
     ListSubjects,
     MarkBankErrors,
     NotFound,
+    Preview,
+    PreviewChange,
+    PreviewQuestion,
+    RestoreQuestion,
     ShowBankQuestion,
     ShowBankTemplate,
     ShowFile,
     ShownSubject,
     ShownTopic,
+    ShowSubject,
     ShowSubjectSchema,
     SkippedEntry,
     Subject,
@@ -61,12 +72,13 @@ from storage.banks import BankFile, BankFileError, Entry, read
 from storage.banks.advice import advise
 from storage.banks.check import check
 from storage.banks.export import MEDIA_TYPES, export
+from storage.banks.faults import faults
 from storage.banks.pictures import FILE_ID, PictureError, resolve
 from storage.banks.subjects import json_schema
 from storage.banks.workbook_writer import errors_beside, template
 from storage.mongo import counters, imports, questions
 from storage.mongo.client import Client, Database, is_transient
-from storage.mongo.questions import Difference, Draft, Kept, draft
+from storage.mongo.questions import Difference, Draft, Kept, Origin, draft, unpack
 
 log = structlog.get_logger()
 
@@ -78,6 +90,7 @@ REFRESH_SECONDS = 2.0
 EXAMINE_SECONDS = 300.0
 EXAMINER_BYTES = 4 << 30  # of addresses; a file that needs more is refused
 SPOOLED_AT_ONCE = 500
+LONGEST_NAME = 200  # of a file, in the history of its questions
 MOST_COMPARED = 50_000  # questions of the bank that a file is compared with
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -87,16 +100,18 @@ def _unwatched(what: str, done: int, total: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Examined:
+class Examined:
     """A file that was read and checked. `subject` is None where it is not known whose questions these are.
 
-    `pictures` are the files to keep for the questions, by id: content and media type.
+    `places` says of each of `drafts` where it stands. `pictures` are the files to keep for the questions, by id:
+    content and media type.
     """
 
     format: BankFormat | None
     total: int
     subject: Subject | None
     drafts: tuple[Draft, ...]
+    places: tuple[str, ...]
     pictures: dict[str, tuple[bytes, str]]
     skipped: tuple[SkippedEntry, ...]
     errors: tuple[EntryError, ...]
@@ -204,10 +219,15 @@ class BankDesk:
 
     async def validate_bank(self, message: ValidateBank, progress: Progress = _unwatched) -> BankReport:
         """What importing the file would do."""
+        return (await self.examine_bank(message, progress))[1]
+
+    async def examine_bank(self, message: ValidateBank, progress: Progress = _unwatched) -> tuple[Examined, BankReport]:
+        """The same, with the good questions of the file."""
         examined = await self._examine(message, progress)
         if examined.subject is None:
-            return examined.report(Difference(0, 0, 0))
-        return examined.report(await questions.compare(self._database, examined.subject.slug, examined.drafts))
+            return examined, examined.report(Difference(0, 0, 0))
+        difference = await questions.compare(self._database, examined.subject.slug, examined.drafts)
+        return examined, examined.report(difference)
 
     async def import_bank(self, message: ImportBank, progress: Progress = _unwatched) -> BankReport:
         """Raises Invalid, with the report, when there are errors and the import is not partial."""
@@ -237,7 +257,10 @@ class BankDesk:
             progress("storing", done, total)
 
         progress("storing", 0, total)
-        difference = await questions.store(self._client, self._database, subject, examined.drafts, advanced=advanced)
+        origin = Origin(message.user, "imported", message.name[:LONGEST_NAME])
+        difference = await questions.store(
+            self._client, self._database, subject, examined.drafts, advanced=advanced, origin=origin
+        )
         await self.refresh()
         log.info(
             "questions were imported",
@@ -314,7 +337,7 @@ class BankDesk:
         await asyncio.to_thread(_append, lines, batch)
         return count
 
-    async def _examine(self, message: ValidateBank, progress: Progress) -> _Examined:
+    async def _examine(self, message: ValidateBank, progress: Progress) -> Examined:
         async with self._examining:
             progress("examining", 0, 0)
             known = {subject.slug: subject for subject in self._bank.subjects()}
@@ -363,7 +386,27 @@ class BankDesk:
             await self.refresh()
             return await self._change(message)
 
+    async def preview_question(self, message: PreviewQuestion) -> Preview:
+        kept = await questions.kept(self._database, self._bank.find(message.question, message.subject))
+        return preview(QUESTION.validate_python(kept.content), kept.subject)
+
+    async def preview_change(self, message: PreviewChange) -> Preview:
+        """Raises Invalid as the change itself would."""
+        _, subject, pictures = await self._changed(message)
+        return preview(pictures.questions[0], subject.slug)
+
     async def _change(self, message: ChangeQuestion) -> BankQuestion:
+        number, subject, pictures = await self._changed(message)
+        for name, (picture, media_type) in pictures.files.items():
+            await questions.store_file(self._database, name, picture, media_type)
+        drafts = [draft(question) for question in pictures.questions]
+        origin = Origin(message.user, "changed")
+        await questions.store(self._client, self._database, subject, drafts, keep_archived=True, origin=origin)
+        await self.refresh()
+        return await self._show(number)
+
+    async def _changed(self, message: ChangeQuestion) -> tuple[int, Subject, _WithPictures]:
+        """The number of the question, its subject, and it with the changes. Raises Invalid."""
         number = self._bank.find(message.question, message.subject)
         kept = await questions.kept(self._database, number)
         for fixed in ("id", "kind"):
@@ -375,25 +418,69 @@ class BankDesk:
         file = BankFile(format="json", subject=kept.subject, entries=[Entry(kept.id, content)])
         checked = check(file, subject, None)
         pictures, errors = _pictures_of(checked.questions, None, {})
-        faults = (*checked.errors, *errors)
-        if faults:
+        wrong = (*checked.errors, *errors)
+        if wrong:
             raise Invalid(
                 f"With these changes {kept.id!r} is no valid question.",
-                tuple(FieldError(path=fault.path, message=fault.message) for fault in faults),
+                tuple(FieldError(path=fault.path, message=fault.message) for fault in wrong),
             )
-        for name, (picture, media_type) in pictures.files.items():
-            await questions.store_file(self._database, name, picture, media_type)
-        drafts = [draft(question) for question in pictures.questions]
-        await questions.store(self._client, self._database, subject, drafts, keep_archived=True)
-        await self.refresh()
-        return await self._show(number)
+        return number, subject, pictures
 
     async def archive_question(self, message: ArchiveQuestion) -> Done:
+        return await self._archive(message, archived=True)
+
+    async def restore_question(self, message: RestoreQuestion) -> Done:
+        return await self._archive(message, archived=False)
+
+    async def _archive(self, message: ShowBankQuestion, *, archived: bool) -> Done:
         async with self._changing:
             number = self._bank.find(message.question, message.subject)
-            await questions.archive(self._client, self._database, number)
+            origin = Origin(message.user, "archived" if archived else "restored")
+            await questions.archive(self._client, self._database, number, archived=archived, origin=origin)
             await self.refresh()
         return Done()
+
+    # --- Subjects ---------------------------------------------------------------------------------------------
+
+    async def show_subject(self, message: ShowSubject) -> DeclaredSubject:
+        return _declared(self._subject(message.subject))
+
+    async def create_subject(self, message: CreateSubject) -> DeclaredSubject:
+        """Raises Conflict when it is there already, Invalid."""
+        subject = _subject_of(message.model_dump(include=set(Subject.model_fields)))
+        async with self._changing:
+            await self.refresh()
+            if self._bank.subject(subject.slug) is not None:
+                raise Conflict(f"There is a subject {subject.slug!r} already: change that one, or choose another slug.")
+            return await self._declare(subject)
+
+    async def change_subject(self, message: ChangeSubject) -> DeclaredSubject:
+        """Raises Conflict when a topic or a kind would go that questions have, NotFound, Invalid."""
+        given = message.model_dump(include=message.model_fields_set - {"user", "subject"})
+        async with self._changing:
+            await self.refresh()
+            before = self._subject(message.subject)
+            # Null means: as it is; but for own fields, of which null means that any are welcome.
+            changes = {name: value for name, value in given.items() if value is not None or name == "extra"}
+            subject = _subject_of(before.model_dump() | changes)
+            kinds = await questions.in_use(self._database, subject.slug, "kind") - set(subject.kinds)
+            topics = await questions.in_use(self._database, subject.slug, "topic")
+            topics -= {topic.slug for topic in subject.topics}
+            if kinds or topics:
+                raise Conflict(
+                    "Questions have what would go: " + ", ".join(sorted((*kinds, *topics))) + ". Change or archive "
+                    "these questions first.",
+                    kinds=[*sorted(kinds)],
+                    topics=[*sorted(topics)],
+                )
+            return await self._declare(subject)
+
+    async def _declare(self, subject: Subject) -> DeclaredSubject:
+        await questions.store(self._client, self._database, subject, [])
+        await self.refresh()
+        return _declared(subject)
+
+    # --- Inside -----------------------------------------------------------------------------------------------
 
     async def _show(self, number: int) -> BankQuestion:
         counted = await counters.read(self._database, [number])
@@ -405,6 +492,28 @@ class BankDesk:
             known = ", ".join(subject.slug for subject in self._bank.subjects()) or "none yet"
             raise NotFound(f"There is no subject {slug!r}; there are: {known}.")
         return found
+
+
+def preview(question: AnyQuestion, subject: str) -> Preview:
+    """A question as a student may see it, its choices in one of the orders that they may have."""
+    return Preview(shown=unmixed(question, subject), key=key_of(question), explanation=question.explanation)
+
+
+def preview_of(content: bytes, subject: str) -> Preview:
+    """The same of a question as it is kept."""
+    return preview(QUESTION.validate_python(unpack(content)), subject)
+
+
+def _declared(subject: Subject) -> DeclaredSubject:
+    return DeclaredSubject.model_validate(subject.model_dump())
+
+
+def _subject_of(declared: dict[str, Any]) -> Subject:
+    try:
+        return Subject.model_validate(declared)
+    except ValidationError as error:
+        found = tuple(FieldError(path=path, message=message) for path, message in faults(error))
+        raise Invalid("; ".join(f"{one.path}: {one.message}" for one in found), found) from None
 
 
 def _images(content: dict[str, Any]) -> Iterator[str]:
@@ -449,7 +558,7 @@ def _bound_and_die_with_the_service() -> None:
 _last: list[tuple[str, AnyQuestion]] = []
 
 
-def examine(message: ValidateBank, known: dict[str, Subject]) -> _Examined:
+def examine(message: ValidateBank, known: dict[str, Subject]) -> Examined:
     """Read and check a file; `known` are the subjects that there are."""
     _last.clear()
     bank: BankFile | None = None
@@ -459,15 +568,16 @@ def examine(message: ValidateBank, known: dict[str, Subject]) -> _Examined:
         checked = check(bank, known.get(slug or ""), message.subject)
     except BankFileError as error:
         errors = tuple(error.errors) or (EntryError(where="file", path="", message=str(error)),)
-        return _Examined(bank.format if bank else message.format, 0, None, (), {}, (), errors)
+        return Examined(bank.format if bank else message.format, 0, None, (), (), {}, (), errors)
     folder = Path(message.folder) if message.folder is not None else None
     pictures, errors_of_pictures = _pictures_of(checked.questions, folder, bank.pictures)
     _last.extend(checked.questions)
-    return _Examined(
+    return Examined(
         bank.format,
         len(bank.entries) + len(bank.skipped),
         checked.subject,
         tuple(map(draft, pictures.questions)),
+        pictures.places,
         pictures.files,
         tuple(bank.skipped),
         (*checked.errors, *errors_of_pictures),
@@ -489,6 +599,7 @@ class _WithPictures:
     """Questions that name their pictures by the ids of files, and those files: content and media type by id."""
 
     questions: tuple[AnyQuestion, ...]
+    places: tuple[str, ...]
     files: dict[str, tuple[bytes, str]]
 
 
@@ -496,6 +607,7 @@ def _pictures_of(
     checked: list[tuple[str, AnyQuestion]], folder: Path | None, beside: Mapping[str, bytes]
 ) -> tuple[_WithPictures, list[EntryError]]:
     ready: list[AnyQuestion] = []
+    places: list[str] = []
     files: dict[str, tuple[bytes, str]] = {}
     errors: list[EntryError] = []
     for where, question in checked:
@@ -510,4 +622,5 @@ def _pictures_of(
             errors.append(EntryError(where=where, path="image", message=str(error)))
             continue
         ready.append(with_images(question, names))
-    return _WithPictures(tuple(ready), files), errors
+        places.append(where)
+    return _WithPictures(tuple(ready), tuple(places), files), errors

@@ -23,6 +23,7 @@ from protocols.messages import (
     ImportBank,
     MakeContestSpreadsheet,
     MakeSpreadsheet,
+    MarkCheckedErrors,
     Message,
     Refusal,
     Unauthenticated,
@@ -36,7 +37,7 @@ log = structlog.get_logger()
 
 FRESH_SECONDS = 2.0
 # Large files take their time.
-UNHURRIED = (ExportBank, ImportBank, MakeContestSpreadsheet, MakeSpreadsheet, ValidateBank)
+UNHURRIED = (ExportBank, ImportBank, MakeContestSpreadsheet, MakeSpreadsheet, MarkCheckedErrors, ValidateBank)
 ANSWER_SECONDS = 12.0  # with the wait for a connection; then it is 503, and not a client that hangs
 
 # Any: each handler takes the one type of message that it stands for in the table, and returns that one's reply.

@@ -232,6 +232,16 @@ def shown(question: AnyQuestion, number: int, subject: str, seed: int) -> ShownQ
     return view
 
 
+def unmixed(question: AnyQuestion, subject: str) -> ShownQuestion:
+    """A question without its key, its choices in the order of the bank; but not in that which is asked for."""
+    choices: Sequence[Choice] = ()
+    if question.kind == "match":
+        choices = question.right
+    elif question.kind != "text" and question.kind != "number":
+        choices = question.options
+    return _show(question, subject, list(choices))
+
+
 # Of the many trainings that show a question, those that show its choices in the same order share what they show.
 _shown: dict[tuple[int, tuple[int, ...]], tuple[AnyQuestion, ShownQuestion]] = {}
 MOST_SHOWN: Final = 20_000

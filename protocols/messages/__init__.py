@@ -11,6 +11,7 @@ from protocols.messages.bank import *  # noqa: F403
 from protocols.messages.base import *  # noqa: F403
 from protocols.messages.broadcasts import *  # noqa: F403
 from protocols.messages.contests import *  # noqa: F403
+from protocols.messages.departments import *  # noqa: F403
 from protocols.messages.questions import *  # noqa: F403
 from protocols.messages.refusals import *  # noqa: F403
 from protocols.messages.telegram import *  # noqa: F403

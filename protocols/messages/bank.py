@@ -105,6 +105,7 @@ class ListQuestions(EditorCommand):
     subject: Slug | None = None
     topic: Slug | None = None
     kind: Kind | None = None
+    difficulty: Annotated[int, Field(ge=1, le=5)] | None = None
     archived: bool = False
     search: str | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20
@@ -118,6 +119,7 @@ class ExportBank(EditorCommand):
     format: ExportFormat = "yaml"
     topic: Slug | None = None
     kind: Kind | None = None
+    difficulty: Annotated[int, Field(ge=1, le=5)] | None = None
     archived: bool = False
     search: str | None = None
 

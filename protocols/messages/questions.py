@@ -7,7 +7,15 @@ from itertools import chain
 from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
 import re2
-from pydantic import Field, JsonValue, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    JsonValue,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from protocols.messages.base import KINDS, Body, Finite, Kind, Language, Message, OwnId, Slug, Text, Weight
 
@@ -247,24 +255,35 @@ def with_images(question: AnyQuestion, names: Mapping[str, str]) -> AnyQuestion:
     return question.model_copy(update=update)
 
 
-Title: TypeAlias = Annotated[
-    dict[Language, Annotated[str, StringConstraints(min_length=1, max_length=200)]], Field(min_length=1)
-]
-
-
 def _title(value: object) -> object:
     return {"ru": value} if isinstance(value, str) else value
+
+
+_A_TITLE: dict[str, JsonValue] = {"type": "string", "minLength": 1, "maxLength": 200}
+Title: TypeAlias = Annotated[
+    dict[Language, Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]],
+    Field(min_length=1),
+    BeforeValidator(_title),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _A_TITLE,
+                {
+                    "type": "object",
+                    "properties": {"ru": _A_TITLE, "en": _A_TITLE},
+                    "additionalProperties": False,
+                    "minProperties": 1,
+                },
+            ]
+        }
+    ),
+]
 
 
 class Titled(Message):
     """`title` is a string, or one per language: `{ru: …, en: …}`."""
 
     title: Title
-
-    @field_validator("title", mode="before")
-    @classmethod
-    def _plain_string(cls, value: object) -> object:
-        return _title(value)
 
     def title_in(self, language: Language) -> str:
         return self.title.get(language) or next(iter(self.title.values()))

@@ -17,7 +17,9 @@ FETCHED_AT_ONCE = 500
 async def questions(database: Database) -> AsyncGenerator[tuple[Kept, tuple[int, int]], None]:
     """Every question, archived ones too, with `(answered, correct)`, by number."""
     batch: list[dict[str, Any]] = []
-    async for document in database.questions.find({}, sort=[("_id", ASCENDING)], batch_size=FETCHED_AT_ONCE):
+    async for document in database.questions.find(
+        {}, {"history": 0}, sort=[("_id", ASCENDING)], batch_size=FETCHED_AT_ONCE
+    ):
         batch.append(document)
         if len(batch) == FETCHED_AT_ONCE:
             for row in await _counted(database, batch):

@@ -1,6 +1,7 @@
 """Imports too large for one transaction, which are nevertheless made as a whole or not at all.
 
-    staged      {_id: {i: import, n: place}, entries: [{number or place, state}]}: what is to be written, in chunks
+    staged      {_id: {i: import, n: place}, entries: [{number or place, state, history}]}: what is to be written,
+                in chunks
     imports     {_id: import, revision, first, chunks}: what was decided and is not written everywhere yet
 
 An import is first staged, where nobody looks. Then one small transaction decides: it takes the revision and the
@@ -39,7 +40,14 @@ ABANDONED = timedelta(hours=2)
 _QUICKLY = WriteConcern(w=1, j=False)
 _DUPLICATE = 11000
 
-Entry = dict[str, Any]  # {"number": of a question that there is, or "place": among the new ones; "state": …}
+# {"number": of a question that there is, or "place": among the new ones; "state": …, "history": what is added to it}
+Entry = dict[str, Any]
+REMEMBERED_CHANGES = 30  # of a question; with the longest texts they fill half of what a document may hold
+
+
+def remembering(history: dict[str, Any]) -> dict[str, Any]:
+    """The part of an update that adds to the history of a question."""
+    return {"$push": {"history": {"$each": [history], "$slice": -REMEMBERED_CHANGES}}}
 
 
 class Pending(Exception):
@@ -125,9 +133,10 @@ async def _write(database: Database, note: dict[str, Any], entries: Sequence[Ent
         state = dict(entry["state"])
         if "number" in entry:
             older = {"_id": entry["number"], "revision": {"$lt": note["revision"]}}
-            writes.append(UpdateOne(older, {"$set": state | revision}))
+            writes.append(UpdateOne(older, {"$set": state | revision} | remembering(entry["history"])))
         else:
-            writes.append(InsertOne({"_id": note["first"] + entry["place"]} | state | revision))
+            number = {"_id": note["first"] + entry["place"]}
+            writes.append(InsertOne(number | state | revision | {"history": [entry["history"]]}))
     try:
         await questions.bulk_write(writes, ordered=False)
     except BulkWriteError as error:

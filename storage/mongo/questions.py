@@ -2,7 +2,8 @@
 
     subjects    {_id: slug, revision, content: the declaration as in `protocols.messages.Subject`}
     questions   {_id: number, revision, subject, id, topic, kind, difficulty, archived, digest, updated_at,
-                 content: the question as in a bank file}
+                 content: the question as in a bank file,
+                 history: [{at, by, act, file, was: {member: its value before}}], the newest last}
     sequences   {_id: "questions" | "revisions", last}
     files       GridFS, by the SHA-256 of the content
     demo        {_id: "demo", ended}: whether the subjects that come with the project were imported
@@ -29,7 +30,7 @@ from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorGridFSBuc
 from pymongo import ASCENDING, InsertOne, UpdateOne
 from pymongo.errors import OperationFailure
 
-from protocols.messages import AnyQuestion, ExportBank, File, Kind, ListQuestions, Subject
+from protocols.messages import Act, AnyQuestion, ExportBank, File, Kind, ListQuestions, Subject
 from storage.mongo import imports
 from storage.mongo.client import Client, Database
 
@@ -60,6 +61,19 @@ class Difference:
     unchanged: int
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who changes questions, and how; `file` is where they come from. By the user 0: by the command line."""
+
+    by: int = 0
+    act: Act = "imported"
+    file: str | None = None
+
+    def entry(self, now: datetime, was: dict[str, Any]) -> dict[str, Any]:
+        """What the history of a question says of it."""
+        return {"at": now, "by": self.by, "act": self.act, "file": self.file, "was": was}
+
+
 def unpack(content: bytes) -> dict[str, Any]:
     """The question as in a bank file."""
     return bson.decode(content)
@@ -87,7 +101,7 @@ async def changed(database: Database, after: int) -> AsyncIterator[Packed]:
     """Questions with a revision above `after`, packed."""
     raw = database.get_collection("questions", codec_options=CodecOptions(document_class=RawBSONDocument))
     intern: dict[str, str] = {}  # topics and slugs repeat a thousandfold: keep one string of each
-    async for document in raw.find({"revision": {"$gt": after}}, batch_size=5_000):
+    async for document in raw.find({"revision": {"$gt": after}}, {"history": 0}, batch_size=5_000):
         yield Packed(
             document["_id"],
             intern.setdefault(document["subject"], document["subject"]),
@@ -153,6 +167,7 @@ async def store(
     *,
     keep_archived: bool = False,
     advanced: Callable[[int], None] = lambda questions: None,
+    origin: Origin = Origin(),
 ) -> Difference:
     """Declare the subject and add or update its questions: all of it or nothing.
 
@@ -161,7 +176,7 @@ async def store(
     """
     while True:
         await imports.settle(database)
-        done = await _store(client, database, subject, drafts, keep_archived, advanced)
+        done = await _store(client, database, subject, drafts, keep_archived, advanced, origin)
         if done is not None:
             return done
 
@@ -173,11 +188,13 @@ async def _store(
     drafts: Sequence[Draft],
     keep_archived: bool,
     advanced: Callable[[int], None],
+    origin: Origin,
 ) -> Difference | None:
     """None where somebody else has changed the bank meanwhile."""
     seen = await revision(database)
     known = await _known(database, subject.slug, [one.id for one in drafts], None)
-    entries = _entries(subject.slug, drafts, known, keep_archived)
+    entries = _entries(subject.slug, drafts, known, keep_archived, origin)
+    await _remember(database, entries)
     fresh = sum("place" in entry for entry in entries)
     size = sum(len(entry["state"]["content"].raw) for entry in entries)
     at_once = len(entries) <= AT_ONCE and size <= BYTES_AT_ONCE
@@ -235,7 +252,11 @@ async def _decided(client: Client, work: Callable[[AsyncIOMotorClientSession], A
 
 
 def _entries(
-    subject: str, drafts: Sequence[Draft], known: dict[str, tuple[int, bytes, bool]], keep_archived: bool
+    subject: str,
+    drafts: Sequence[Draft],
+    known: dict[str, tuple[int, bytes, bool]],
+    keep_archived: bool,
+    origin: Origin = Origin(),
 ) -> list[imports.Entry]:
     """What has to be written: new questions by their places among these, and those that have changed by number."""
     entries: list[imports.Entry] = []
@@ -255,32 +276,56 @@ def _entries(
             "content": RawBSONDocument(one.content),
         }
         if not number:
-            entries.append({"place": fresh, "state": state})
+            entries.append({"place": fresh, "state": state, "history": origin.entry(now, {})})
             fresh += 1
         elif (digest, archived) != (one.digest, state["archived"]):
-            entries.append({"number": number, "state": state})
+            was = {"archived": True} if archived and not state["archived"] else {}
+            entries.append({"number": number, "state": state, "history": origin.entry(now, was)})
     return entries
+
+
+async def _remember(database: Database, entries: Sequence[imports.Entry]) -> None:
+    """Fill in how the members that these entries change were before."""
+    changed = {entry["number"]: entry for entry in entries if "number" in entry}
+    numbers = list(changed)
+    for start in range(0, len(numbers), AT_ONCE):
+        some = {"_id": {"$in": numbers[start : start + AT_ONCE]}}
+        async for document in database.questions.find(some, {"content": 1}):
+            entry = changed[document["_id"]]
+            before, after = document["content"], bson.decode(entry["state"]["content"].raw)
+            entry["history"]["was"] |= {
+                name: before.get(name) for name in (*before, *after) if before.get(name) != after.get(name)
+            }
 
 
 def _writes(
     entries: Sequence[imports.Entry], new_revision: int, first: int
 ) -> list[InsertOne[dict[str, Any]] | UpdateOne]:
     return [
-        UpdateOne({"_id": entry["number"]}, {"$set": entry["state"] | {"revision": new_revision}})
+        UpdateOne(
+            {"_id": entry["number"]},
+            {"$set": entry["state"] | {"revision": new_revision}} | imports.remembering(entry["history"]),
+        )
         if "number" in entry
-        else InsertOne({"_id": first + entry["place"], "revision": new_revision} | entry["state"])
+        else InsertOne(
+            {"_id": first + entry["place"], "revision": new_revision, "history": [entry["history"]]} | entry["state"]
+        )
         for entry in entries
     ]
 
 
-async def archive(client: Client, database: Database, number: int) -> None:
-    """Draw a question no more."""
+async def archive(
+    client: Client, database: Database, number: int, *, archived: bool = True, origin: Origin = Origin(act="archived")
+) -> None:
+    """Draw a question no more; or draw it again. Nothing where that is so already."""
 
     async def work(session: AsyncIOMotorClientSession) -> bool:
         await imports.refuse_if_pending(database, session)
-        change = {"archived": True, "revision": await _next(database, "revisions", 1, session)}
+        now = datetime.now(UTC)
+        change = {"archived": archived, "revision": await _next(database, "revisions", 1, session), "updated_at": now}
+        history = imports.remembering(origin.entry(now, {"archived": not archived}))
         await database.questions.update_one(
-            {"_id": number}, {"$set": change | {"updated_at": datetime.now(UTC)}}, session=session
+            {"_id": number, "archived": not archived}, {"$set": change} | history, session=session
         )
         return True
 
@@ -338,15 +383,28 @@ def _kept(document: dict[str, Any]) -> Kept:
 
 async def kept(database: Database, number: int) -> Kept:
     """The question of this number, which must exist."""
-    document = await database.questions.find_one({"_id": number})
+    document = await database.questions.find_one({"_id": number}, {"history": 0})
     assert document is not None
     return _kept(document)
+
+
+async def history(database: Database, number: int) -> list[dict[str, Any]]:
+    """What was done to the question of this number, which must exist; the newest last."""
+    document = await database.questions.find_one({"_id": number}, {"history": 1})
+    assert document is not None
+    found: list[dict[str, Any]] = document.get("history", [])  # questions from before there was one have none
+    return found
+
+
+async def in_use(database: Database, subject: str, member: str) -> set[str]:
+    """The values that questions of a subject which are not archived have as `topic` or `kind`."""
+    return set(await database.questions.distinct(member, {"subject": subject, "archived": False}))
 
 
 async def listed(database: Database, wanted: ListQuestions, after: int, limit: int) -> list[Kept]:
     """At most `limit` questions with numbers above `after`, by number."""
     query = {"_id": {"$gt": after}} | _selecting(wanted)
-    found = database.questions.find(query, sort=[("_id", ASCENDING)], limit=limit)
+    found = database.questions.find(query, {"history": 0}, sort=[("_id", ASCENDING)], limit=limit)
     return [_kept(document) async for document in found]
 
 
@@ -354,7 +412,12 @@ def _selecting(wanted: ListQuestions | ExportBank) -> dict[str, Any]:
     query: dict[str, Any] = {"archived": wanted.archived}
     query |= {
         name: value
-        for name, value in (("subject", wanted.subject), ("topic", wanted.topic), ("kind", wanted.kind))
+        for name, value in (
+            ("subject", wanted.subject),
+            ("topic", wanted.topic),
+            ("kind", wanted.kind),
+            ("difficulty", wanted.difficulty),
+        )
         if value is not None
     }
     if wanted.search:

@@ -3,7 +3,7 @@
 Functions take a pool or a connection. Times are aware datetimes that the caller's clock told.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -237,6 +237,12 @@ async def add_report(
         return report
 
 
+async def names(pool: Pool, users: Collection[int]) -> dict[int, str]:
+    """What those of these users are called who are there."""
+    rows = await pool.fetch("SELECT id, name FROM users WHERE id = ANY ($1)", list(users))
+    return {row["id"]: row["name"] for row in rows}
+
+
 async def kept_about(pool: Pool, user: int) -> dict[str, list[Record]] | None:
     """Every row about a user, by table, as of one moment; None when there is no such user. The journal is theirs and
     that of those who have become part of them.
@@ -254,7 +260,7 @@ async def kept_about(pool: Pool, user: int) -> dict[str, list[Record]] | None:
                         FROM trainings WHERE user_id = $1 ORDER BY number""",
         "answers": """SELECT training, question, subject, topic, kind, response, score, seconds, at
                       FROM answers WHERE user_id = $1 ORDER BY at""",
-        "reports": """SELECT id, question, subject, text, reported_at, closed_at
+        "reports": """SELECT id, question, subject, text, reported_at, closed_at, answer, seen_at
                       FROM reports WHERE user_id = $1 ORDER BY id""",
         "journal": """SELECT user_id, seq, data FROM journal
                       WHERE user_id = $1 OR user_id IN (SELECT id FROM users WHERE joined_into = $1)
