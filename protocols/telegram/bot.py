@@ -14,6 +14,7 @@ from protocols.telegram.callbacks import (
     Choose,
     Go,
     OfBroadcast,
+    OfContest,
     OfKnown,
     OfQuestion,
     OfSubject,
@@ -24,6 +25,7 @@ from protocols.telegram.callbacks import (
 from protocols.telegram.screens import (
     account,
     broadcast,
+    contests,
     figures,
     menu,
     refusals,
@@ -188,6 +190,8 @@ class Bot:
                 await training.review(turn, meant)
             case Choose():
                 await self._choose(turn, meant)
+            case OfContest():
+                await contests.press(turn, meant)
             case OfBroadcast():
                 if (await broadcast.press(turn, meant)).state == "running":
                     self._follow(turn, meant.broadcast)
@@ -202,6 +206,8 @@ class Bot:
                 await subjects.open_subjects(turn)
             case "favorites" | "mistakes":
                 await subjects.open_subjects(turn, meant.place)
+            case "contests":
+                await contests.open_contests(turn)
             case "boards":
                 await subjects.open_subjects(turn, "board")
             case "statistics":

@@ -24,6 +24,7 @@ Place = Literal[
     "mistakes",
     "statistics",
     "boards",
+    "contests",
     "settings",
     "help",
     "name",
@@ -60,6 +61,7 @@ SubjectVerb = Literal[
 ]
 QuestionVerb = Literal["show", "pick", "done", "skip", "star", "unstar", "report", "finish", "finish-now"]
 KnownVerb = Literal["star", "unstar", "report"]
+ContestVerb = Literal["open", "join", "start"]
 BroadcastVerb = Literal["open", "everyone", "grade", "subject", "active", "start", "pause", "resume", "cancel"]
 
 
@@ -127,7 +129,15 @@ class OfBroadcast:
     value: str = ""
 
 
-Pressable: TypeAlias = Go | Choose | OfSubject | OfQuestion | OfKnown | Review | OfBroadcast
+@dataclass(frozen=True, slots=True)
+class OfContest:
+    """Something about a contest."""
+
+    verb: ContestVerb
+    contest: int
+
+
+Pressable: TypeAlias = Go | Choose | OfSubject | OfQuestion | OfKnown | Review | OfBroadcast | OfContest
 
 _TOKEN = r"([A-Za-z0-9_-]{8})"  # noqa: S105 no password
 _FORMS: Final = {
@@ -137,6 +147,7 @@ _FORMS: Final = {
     "q": re.compile(rf"q:([a-z-]+):{_TOKEN}:([01])([a-z]{{0,26}})"),
     "k": re.compile(rf"k:([a-z]+):{_TOKEN}:([^\x00-\x20]+)"),
     "b": re.compile(r"b:([a-z]+):([1-9][0-9]{0,17}):([A-Za-z0-9_-]{0,8})"),
+    "o": re.compile(r"o:([a-z]+):([1-9][0-9]{0,17})"),
     "r": re.compile(r"r:(0|[1-9][0-9]{0,2}):([^\x00-\x20]+)"),
 }
 _PLACES: Final[dict[str, Place]] = {name: name for name in get_args(Place)}
@@ -144,6 +155,7 @@ _SETTINGS: Final[dict[str, Setting]] = {name: name for name in get_args(Setting)
 _SUBJECT_VERBS: Final[dict[str, SubjectVerb]] = {name: name for name in get_args(SubjectVerb)}
 _QUESTION_VERBS: Final[dict[str, QuestionVerb]] = {name: name for name in get_args(QuestionVerb)}
 _BROADCAST_VERBS: Final[dict[str, BroadcastVerb]] = {name: name for name in get_args(BroadcastVerb)}
+_CONTEST_VERBS: Final[dict[str, ContestVerb]] = {name: name for name in get_args(ContestVerb)}
 _KNOWN_VERBS: Final[dict[str, KnownVerb]] = {name: name for name in get_args(KnownVerb)}
 
 
@@ -188,6 +200,8 @@ def _written(value: Pressable) -> bytes:
             text = f"k:{verb}:{subject}:{question}"
         case OfBroadcast(verb, broadcast, chosen):
             text = f"b:{verb}:{broadcast}:{chosen}"
+        case OfContest(verb, contest):
+            text = f"o:{verb}:{contest}"
         case Review(training, page):
             text = f"r:{page}:{training}"
     return text.encode("utf-8", "surrogatepass")  # what is no text does not come back
@@ -213,6 +227,9 @@ def _read(letter: str, found: re.Match[str]) -> Pressable | None:
         case "b":
             of_broadcast = _BROADCAST_VERBS.get(found[1])
             return None if of_broadcast is None else OfBroadcast(of_broadcast, int(found[2]), found[3])
+        case "o":
+            of_contest = _CONTEST_VERBS.get(found[1])
+            return None if of_contest is None else OfContest(of_contest, int(found[2]))
     return Review(found[2], int(found[1]))
 
 

@@ -12,8 +12,10 @@ from protocols.telegram.callbacks import (
     LETTERS,
     LONGEST,
     Choose,
+    ContestVerb,
     Go,
     KnownVerb,
+    OfContest,
     OfKnown,
     OfQuestion,
     OfSubject,
@@ -40,6 +42,7 @@ values = st.one_of(
         OfQuestion, st.sampled_from(get_args(QuestionVerb)), tokens, st.text(LETTERS, max_size=26), st.booleans()
     ),
     st.builds(OfKnown, st.sampled_from(get_args(KnownVerb)), tokens, st.text("яa0.:/", min_size=1, max_size=22)),
+    st.builds(OfContest, st.sampled_from(get_args(ContestVerb)), st.integers(1, 10**18 - 1)),
     st.builds(Review, st.from_regex(r"[0-9]{1,19}-[0-9]{1,9}", fullmatch=True), st.integers(0, 200)),
 )
 

@@ -40,6 +40,7 @@ def menu_screen(t: Texts, name: str, training: Training | None, title: str, *, n
             (key(t("📚 Subjects"), Go("subjects")),),
             (key(t("★ Favourites"), Go("favorites")), key(t("♻️ Mistakes"), Go("mistakes"))),
             (key(t("📈 Statistics"), Go("statistics")), key(t("🏆 Leaders"), Go("boards"))),
+            (key(t("📝 Contests"), Go("contests")),),
             (key(t("⚙️ Settings"), Go("settings")), key(t("❓ Help"), Go("help"))),
         ),
     )

@@ -25,7 +25,7 @@ from protocols.telegram.callbacks import Go, OfSubject, SubjectVerb, subject_tok
 from protocols.telegram.markup import bold, join
 from protocols.telegram.screens.screen import Screen, key, paragraphs, rows, to_menu
 from protocols.telegram.screens.subjects import subject_screen, subjects_of, title_of
-from protocols.telegram.screens.training import show_question
+from protocols.telegram.screens.training import go_on, show_question
 from protocols.telegram.screens.words import KIND_NAMES
 from protocols.telegram.turn import Turn
 from protocols.telegram.values import Key, Keyboard, Styled
@@ -310,7 +310,9 @@ async def start_training(turn: Turn, subject: ShownSubject, verb: SubjectVerb) -
 
 async def _nothing(turn: Turn, subject: ShownSubject, verb: SubjectVerb, refusal: Conflict) -> None:
     t = turn.t
-    if verb == "favorites":
+    if refusal.details.get("contest"):
+        await go_on(turn, notice=t("You are taking part in a contest: finish its training first."))
+    elif verb == "favorites":
         notice = t("You have no favourites here yet: tap ☆ below a question to keep it.")
         await turn.show(subject_screen(t, subject, notice=notice))
     elif verb == "mistakes":

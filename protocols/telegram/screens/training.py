@@ -201,6 +201,9 @@ async def typed(turn: Turn, text: str, expected: Mapping[str, str]) -> None:
 async def show_summary(turn: Turn, training: Training, *, notice: str = "", below: bool = False) -> None:
     if training.summary is None:
         if training.question is None:
+            if training.results_at is not None:
+                at = turn.t.moment(training.results_at)
+                notice = notice or turn.t("The results are told at the end: {moment}.", moment=at)
             await open_menu(turn, notice=notice, below=below)
         else:  # an old button of a training that goes on
             await show_question(turn, training, notice=notice, below=below)
