@@ -170,6 +170,10 @@ async def pressing(students: list[Phone], seconds: float, pause: float) -> list[
     return waits
 
 
+def floods_of(house: Stand) -> int:
+    return sum(count for name, count in house.center.counts.items() if name.startswith("FLOOD_WAIT"))
+
+
 async def rate_and_waits(seconds: float, rounds: int, students: int) -> tuple[float, int, list[float], list[float]]:
     """The measured rate, FLOOD_WAITs, and the waits of students without and with a mass message."""
     rate = 25.0
@@ -181,7 +185,7 @@ async def rate_and_waits(seconds: float, rounds: int, students: int) -> tuple[fl
         pupils = [house.center.user(f"Pupil {n}", language="en") for n in range(students)]
         for pupil in pupils:
             await begin(pupil)
-        floods = house.center.counts["FLOOD_WAIT"]
+        floods = floods_of(house)
         await pressing(pupils, WARM_SECONDS, PRESS_PAUSE_SECONDS)
         for _ in range(rounds):
             without += await pressing(pupils, seconds, PRESS_PAUSE_SECONDS)
@@ -194,7 +198,7 @@ async def rate_and_waits(seconds: float, rounds: int, students: int) -> tuple[fl
             sent = [call for call in house.center.log[first:] if call.chat in crowd_ids and call.error is None]
             rates.append(len(sent) / took)
             await house.end(number)
-        floods = sum(count for name, count in house.center.counts.items() if name.startswith("FLOOD_WAIT")) - floods
+        floods = floods_of(house) - floods
     return statistics.median(rates), floods, without, meanwhile
 
 

@@ -80,8 +80,10 @@ async def it_is_down(storm: Storm, seconds: int = AWAY_SECONDS) -> None:
 
 
 async def it_asks_to_wait(storm: Storm, seconds: int = AWAY_SECONDS) -> None:
-    storm.center.flood_next(seconds, "messages.SendMessage")
+    floods = storm.center.counts[f"FLOOD_WAIT_{seconds}"]
+    storm.center.flood_next(seconds, "messages.sendMessage")
     await storm.passes(RECOVERY_SECONDS + seconds)
+    assert storm.center.counts[f"FLOOD_WAIT_{seconds}"] == floods + 1
 
 
 async def people_block_the_bot(storm: Storm) -> None:
