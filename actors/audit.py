@@ -64,6 +64,7 @@ _TARGETS: Final = (
     "name",
     "report",
     "slug",
+    "title",
     "subject",
 )
 

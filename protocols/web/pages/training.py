@@ -141,7 +141,9 @@ async def finish(visit: Visit) -> web.Response:
 async def trainings(visit: Visit) -> web.Response:
     after = visit.request.query.get("after")
     page = await visit.expect(m.Trainings, said(m.ListTrainings, user=visit.user, after=after))
-    return render(visit, "trainings.html", trainings=page.items, following=page.next)
+    subjects = await visit.expect(m.Subjects, m.ListSubjects(language=visit.language))
+    titles = {subject.slug: subject.title for subject in subjects.items}
+    return render(visit, "trainings.html", trainings=page.items, following=page.next, titles=titles)
 
 
 async def results(visit: Visit) -> web.Response:

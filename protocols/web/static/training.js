@@ -27,7 +27,8 @@ for (const list of form.querySelectorAll(".orderable")) {
   const move = (item, by) => {
     const other = by < 0 ? item.previousElementSibling : item.nextElementSibling;
     if (!other) return;
-    if (by < 0) other.before(item); else other.after(item);
+    // The item itself stays where it is in the document: taken out, it would lose the finger that holds it.
+    if (by < 0) item.after(other); else item.before(other);
     number();
   };
   for (const item of list.children) {

@@ -1,0 +1,131 @@
+"""An administrator in a real browser: users, and a mass message from its first word to its last recipient."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from playwright.async_api import Browser, expect
+
+from tests.api.client import PASSWORD, Client
+from tests.running import Service
+from tests.telegram.center import DataCenter
+from tests.web.browser import sign_in, somebody
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("web")]
+
+
+async def test_a_user_is_found_gets_a_role_is_blocked_and_erased(
+    browser: Browser, service: Service, guest: Client, admin: Client
+) -> None:
+    user = await guest.register(name="Ёжик <b>Туманный</b>")
+    async with somebody(browser, service, "desktop") as person:
+        page = person.page
+        await sign_in(person, admin.login)
+        await person.press_named("Управление", "link")
+        await page.get_by_label("Имя, логин или номер").fill("ёжик <b>")
+        await person.press_named("Найти")
+        await page.get_by_role("link", name="Ёжик <b>Туманный</b>").click()
+        await page.get_by_label("Роль").select_option("editor")
+        await person.press_named("Назначить роль")
+        await expect(page.get_by_label("Роль")).to_have_value("editor")
+        assert (await user.get("/me"))["role"] == "editor"
+        await person.press_named("Заблокировать")
+        await expect(page.locator(".tag")).to_have_text("заблокирован")
+        await user.refused(401, "GET", "/me")
+        await guest.refused(403, "POST", "/tokens", {"login": user.login, "password": PASSWORD})
+        await person.press_named("Разблокировать")
+        assert (await user.get("/me"))["role"] == "editor"
+        await page.get_by_role("link", name="Удалить этого пользователя").click()
+        await person.press_named("Удалить навсегда")
+        await page.wait_for_url("**/admin/users")
+        await user.refused(401, "GET", "/me")
+        await person.go(f"/admin/audit?by={admin.id}")
+        await expect(page.locator("tbody tr").first).to_contain_text(f"удалил пользователя: {user.id}")
+        await expect(page.locator("tbody tr")).to_have_count(4)
+
+
+async def test_the_last_administrator_stays_one_and_nobody_blocks_themself(
+    browser: Browser, service: Service, admin: Client
+) -> None:
+    async with somebody(browser, service, "phone") as person:
+        page = person.page
+        await sign_in(person, admin.login)
+        await person.go(f"/admin/users/{admin.id}")
+        await person.press_named("Заблокировать")
+        await expect(page.get_by_role("alert")).to_contain_text("Нельзя")
+        await page.get_by_label("Роль").select_option("student")
+        await person.press_named("Назначить роль")
+        await expect(page.get_by_role("alert")).to_contain_text("Нельзя")
+        assert (await admin.get("/me"))["role"] == "admin"
+
+
+async def test_a_mass_message_from_its_first_word_to_its_last_recipient(
+    browser: Browser, service: Service, admin: Client, center: DataCenter
+) -> None:
+    people = [center.user(f"Web {number}", language="ru") for number in range(3)]
+    for one in people:
+        one.write("/start")
+        await one.press("Русский")
+    for one in people:
+        await one.press(one.name)
+        await one.press("9")
+        await one.sees("Чем займёмся?")
+    found = (await admin.get("/admin/users?search=Web%20"))["items"]
+    picture = BytesIO()
+    Image.new("RGB", (64, 48), "green").save(picture, "PNG")
+    async with somebody(browser, service, "desktop") as person:
+        page = person.page
+        await sign_in(person, admin.login)
+        await person.go("/admin/broadcasts/new")
+        await page.get_by_label("Текст").fill("**Завтра** тур & <b>ничего</b>")
+        await expect(page.locator("#look .bubble")).to_have_text("Завтра тур & <b>ничего</b>")
+        await expect(page.locator("#look strong")).to_have_text("Завтра")
+        await page.get_by_label("Картинка, PNG или JPEG").set_input_files(
+            {"name": "p.png", "mimeType": "image/png", "buffer": picture.getvalue()}
+        )
+        await expect(page.locator("#picture")).to_be_visible()
+        await page.get_by_label("Название кнопки 1").fill("На сайт")
+        await page.get_by_label("Адрес или предмет кнопки 1").fill("https://example.org/")
+        await expect(page.locator("#look .inline-button")).to_have_text("На сайт")
+        await page.get_by_label("Только эти пользователи").fill(", ".join(str(one["id"]) for one in found))
+        await expect(page.locator("#look")).to_contain_text("Получат 3 человека")
+        await person.press_named("Сохранить черновик")
+        await expect(page.locator("section .bubble")).to_have_text("Завтра тур & <b>ничего</b>")
+        assert await page.locator("section img").evaluate("image => image.naturalWidth") == 64
+        await person.press_named("Запустить сейчас")
+        await person.sees("отправлена")
+        await expect(page.locator("[data-figure=sent]")).to_have_text("3")
+    for one in people:
+        await one.sees("Завтра тур")
+
+
+async def test_a_message_that_nobody_can_get_is_not_kept_and_the_reason_is_told_without_scripts_too(
+    browser: Browser, service: Service, admin: Client
+) -> None:
+    async with somebody(browser, service, "phone", scripts=False) as person:
+        page = person.page
+        await sign_in(person, admin.login)
+        await person.go("/admin/broadcasts/new")
+        await page.get_by_label("Текст").fill("*Привет*")
+        await page.get_by_label("Только эти пользователи").fill("999999999")
+        await person.press_named("Посмотреть")
+        await expect(page.locator("#look em")).to_have_text("Привет")
+        await expect(page.locator("#look")).to_contain_text(re.compile(r"\b0\b"))
+        await person.press_named("Сохранить черновик")
+        await expect(page.get_by_role("alert")).to_contain_text("Никто не получит")
+        await expect(page.get_by_label("Текст")).to_have_value("*Привет*")
+
+
+async def test_a_spreadsheet_is_a_link(browser: Browser, service: Service, admin: Client) -> None:
+    async with somebody(browser, service, "desktop") as person:
+        page = person.page
+        await sign_in(person, admin.login)
+        await person.go("/admin/exports")
+        async with page.expect_download() as download:
+            await page.get_by_role("link", name="users.xlsx").click()
+        assert (await download.value).suggested_filename == "users.xlsx"
+        content = await (await download.value).path()
+        assert content.read_bytes().startswith(b"PK")
