@@ -6,4 +6,4 @@ SELECT
 FROM contests
 WHERE $__dateFilter(day)
 GROUP BY contest, subject
-ORDER BY contest DESC
+ORDER BY contest DESC, subject

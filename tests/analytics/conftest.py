@@ -1,0 +1,86 @@
+"""A history in the journal of a real PostgreSQL, and both kinds of ClickHouse with the activity of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import asyncpg
+import orjson
+import pytest
+import pytest_asyncio
+
+from storage.clickhouse import activity
+from storage.clickhouse.engine import ClickHouse, connect
+from storage.clickhouse.rollups import Rollups
+from storage.embedded import Engines
+from storage.postgres import journal
+from storage.postgres.migrate import migrate
+from storage.postgres.pool import open_pool
+from tests.analytics.history import Happened, made_up
+from tests.clickhouse_server import ClickHouseServer
+
+ActivityRows = list[tuple[object, ...]]
+
+
+@pytest.fixture(scope="session")
+def history() -> list[Happened]:
+    return made_up()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def rows(history: Sequence[Happened], tmp_path_factory: pytest.TempPathFactory) -> ActivityRows:
+    """The history as the relay reads it from the journal."""
+    async with Engines(tmp_path_factory.mktemp("journal"), mongo=False) as endpoints:
+        await migrate(endpoints.postgres_url, lambda step: None)
+        connection = await asyncpg.connect(endpoints.postgres_url)
+        await connection.executemany(
+            "INSERT INTO journal (user_id, seq, data) VALUES ($1, $2, $3::jsonb)",
+            [(one.user, one.seq, orjson.dumps(one.data).decode()) for one in history],
+        )
+        await connection.close()
+        pool = await open_pool(endpoints.postgres_url)
+        found: ActivityRows = []
+        while step := await journal.activity(pool, len(found), len(found) + 4_999):
+            found += step
+        await pool.close()
+    return found
+
+
+async def fill(clickhouse: ClickHouse, rows: ActivityRows) -> None:
+    """Store activity as relay and rollups do, in uneven steps."""
+    await activity.migrate(clickhouse)
+    rollups = Rollups(clickhouse)
+    for first, last in ((0, 10), (10, 11), (11, 3000), (3000, len(rows))):
+        await activity.insert(clickhouse, rows[first:last])
+        if last != 11:
+            await rollups.catch_up(last)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["inside", "server"])
+async def filled(
+    request: pytest.FixtureRequest, rows: ActivityRows, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ClickHouse]:
+    """ClickHouse with the activity of the history: the engine inside this process, and a server."""
+    async for clickhouse in opened(request.param, tmp_path_factory.mktemp("clickhouse")):
+        await fill(clickhouse, rows)
+        yield clickhouse
+
+
+@pytest_asyncio.fixture(params=["inside", "server"])
+async def empty(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ClickHouse]:
+    """ClickHouse with the tables."""
+    async for clickhouse in opened(request.param, tmp_path):
+        await activity.migrate(clickhouse)
+        yield clickhouse
+
+
+async def opened(kind: str, folder: Path) -> AsyncIterator[ClickHouse]:
+    server = ClickHouseServer(folder / "server") if kind == "server" else None
+    if server is not None:
+        await server.start()
+    clickhouse = connect(server.url if server is not None else "", folder / "inside")
+    yield clickhouse
+    await clickhouse.close()
+    if server is not None:
+        await server.kill()
