@@ -51,6 +51,7 @@ class Timekeeper:
         self._tide = tide
         self._to_session = to_session
         self._caught_up = caught_up
+        self._given_up: set[str] = set()  # trainings whose sessions cannot be asked: nobody waits for them again
         tide.held = HELD
 
     async def begin(self) -> None:
@@ -99,7 +100,8 @@ class Timekeeper:
 
         async with asyncio.TaskGroup() as group:
             for one in affected:
-                group.create_task(extend(one))
+                if one.training not in self._given_up:
+                    group.create_task(extend(one))
         await sql.settle(self._pool, outage)
         log.warning(
             "the clocks of contests stood still",
@@ -110,13 +112,17 @@ class Timekeeper:
         )
 
     async def _extend(self, command: ExtendTime) -> None:
-        for _ in range(TRIES):
+        tries, why = 0, ""
+        while tries < TRIES:
             try:
                 await self._to_session(command)
                 return
-            except Refusal as refusal:  # as one whose commit failed
+            except Refusal as refusal:
                 why = refusal.detail
+            if self._tide.problem is None:  # else the database is away once more, and all wait for it
+                tries += 1
             await asyncio.sleep(PAUSE_SECONDS)
+        self._given_up.add(command.training)
         log.error("a training did not get back the time of an outage", training=command.training, why=why)
 
     async def keep(self) -> None:
@@ -137,13 +143,21 @@ class Timekeeper:
             try:
                 if long_ago:
                     await self.make_up()
-                await sql.beat(self._pool, moment(self._clock()), BEAT_TIMEOUT_SECONDS)
-                accepted = self._clock()
             except Exception as error:
                 if is_transient(error):
                     continue
-                log.exception("the clocks of contests cannot be put right")
+                log.exception("the clocks of contests cannot be put right")  # the next start will
+            accepted = self._clock()
             self._tide.held = None
+            await self._beat()
+
+    async def _beat(self) -> None:
+        try:
+            async with asyncio.timeout(BEAT_TIMEOUT_SECONDS):
+                await sql.beat(self._pool, moment(self._clock()))
+        except Exception as error:  # an old heartbeat gives too much time back, never too little
+            if not is_transient(error):
+                log.exception("the heartbeat cannot be noted")
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -264,7 +264,7 @@ class Affected:
     ends_at: datetime  # of its contest, by now
 
 
-async def beat(pool: Pool, now: datetime, seconds: float) -> None:
+async def beat(pool: Pool, now: datetime) -> None:
     """Note that the service accepts now; while no contest is open, nothing is written."""
     await pool.execute(
         """INSERT INTO heartbeat (at)
@@ -273,7 +273,6 @@ async def beat(pool: Pool, now: datetime, seconds: float) -> None:
            ON CONFLICT ((true)) DO UPDATE SET at = greatest(heartbeat.at, excluded.at)""",
         now,
         AFTERWARDS,
-        timeout=seconds,
     )
 
 
