@@ -136,8 +136,10 @@ def details(command: m.Command) -> dict[str, JsonValue]:
 
 def _kept(value: Any, depth: int) -> JsonValue:  # Any: whatever fields of commands hold
     match value:
-        case bool() | int() | float():
+        case bool() | float():
             return value
+        case int():
+            return value if abs(value) < 1 << 63 else _short(str(value))  # as much as the database's JSON is given
         case str():
             return _short(value)
         case Mapping() if depth:

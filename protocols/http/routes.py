@@ -719,6 +719,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         m.Broadcast,
         BROADCASTS,
         "Choose who gets a mass message",
+        body_limit=PEOPLE_LIMIT,
         conflict="It was started: its audience stands.",
         note="For administrators.",
         example={"audience": {"active_days": 30}},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.api.banks import QUESTIONS, RIGHT, Bank, answer, bank_file, begin, imported, train
@@ -145,3 +147,11 @@ async def test_an_unknown_question_is_404(editor: Client, walk: Bank) -> None:
         await editor.refused(404, "GET", path)
         await editor.refused(404, "PATCH", path, {"difficulty": 1})
         await editor.refused(404, "DELETE", path)
+
+
+async def test_a_change_with_numbers_beyond_all_bounds_is_refused(walk: Bank) -> None:
+    """Also where it is put on record."""
+    change = json.dumps({"extra": {"year": 10**30, "\u0000": "\u0000"}}).encode()
+    path = f"/admin/questions/single?subject={walk.subject}"
+    refused = await walk.editor.call("PATCH", path, data=change, headers={"Content-Type": "application/json"})
+    assert refused.status == 422

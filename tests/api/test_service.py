@@ -48,12 +48,11 @@ async def test_metrics_name_nobody(guest: Client, student: Client, walk: Bank) -
     assert f'"{training["id"]}"' not in told
 
 
-async def test_the_front_door_leads_on(guest: Client) -> None:
+async def test_the_front_door_is_the_pages(guest: Client) -> None:
     answer = await guest.page("/")
-    assert answer.status in (302, 303, 307)
-    onward = await guest.page(answer.headers["Location"])
-    assert onward.status == 200
-    assert onward.headers["Content-Type"].startswith("text/html")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert b'href="/register"' in answer.content
 
 
 async def test_the_documentation_needs_no_outside_host(guest: Client) -> None:

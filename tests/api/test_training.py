@@ -93,7 +93,9 @@ async def test_the_summary_reviews_each_question(student: Client, walk: Bank) ->
         "score": 1.5,
         "share": 0.375,
     }
-    assert reviewed["multiple"] == {
+    shown = reviewed["multiple"]
+    assert {option["id"] for option in shown.pop("options")} == set("abcd")
+    assert shown == {
         "question": "multiple",
         "topic": "multiple",
         "kind": "multiple",
@@ -103,6 +105,9 @@ async def test_the_summary_reviews_each_question(student: Client, walk: Bank) ->
         "verdict": "partial",
         "key": ["a", "c"],
         "explanation": EXPLANATION,
+        "image": None,
+        "left": None,
+        "right": None,
     }
     assert (reviewed["match"]["response"], reviewed["match"]["score"], reviewed["match"]["verdict"]) == (
         None,
