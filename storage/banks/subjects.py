@@ -37,6 +37,7 @@ BASES: Mapping[Kind, type[AnyQuestion]] = MappingProxyType(
     }
 )
 
+LARGEST = 2**53  # of whole numbers: all formats and programs keep these exactly
 _SCALARS: dict[str, type] = {"string": str, "integer": int, "number": float, "boolean": bool}
 
 _DESCRIPTIONS = {
@@ -139,7 +140,9 @@ def _own_fields(declared: Mapping[str, OwnField]) -> type[BaseModel]:
         else:
             value = _SCALARS[own.type]
             listed = Field(title=title)
-        if own.type in ("integer", "number"):
+        if own.type == "integer":
+            value = Annotated[value, Field(ge=own.minimum, le=own.maximum), Field(ge=-LARGEST, le=LARGEST)]
+        elif own.type == "number":
             value = Annotated[value, Field(ge=own.minimum, le=own.maximum, allow_inf_nan=False)]
         elif own.type == "string":
             value = Annotated[value, Field(max_length=1000)]
