@@ -2,7 +2,19 @@
 
 from typing import Final
 
-from protocols.web.pages import account, administration, broadcasts, contest_plans, contests, figures, start, training
+from protocols.web.pages import (
+    account,
+    administration,
+    bank_checks,
+    bank_questions,
+    bank_subjects,
+    broadcasts,
+    contest_plans,
+    contests,
+    figures,
+    start,
+    training,
+)
 
 PAGES: Final = (
     *start.PAGES,
@@ -13,4 +25,7 @@ PAGES: Final = (
     *contest_plans.PAGES,
     *administration.PAGES,
     *broadcasts.PAGES,
+    *bank_checks.PAGES,
+    *bank_questions.PAGES,
+    *bank_subjects.PAGES,
 )

@@ -22,7 +22,11 @@ async def home(visit: Visit) -> web.Response:
             training = await visit.expect(m.Training, m.ShowTraining(user=visit.user, platform="web"))
         except m.NotFound:
             training = None
-    return render(visit, "home.html", subjects=subjects.items, training=training)
+    answered: tuple[m.OwnReport, ...] = ()
+    if visit.caller is not None:
+        reports = await visit.expect(m.OwnReports, m.ListOwnReports(user=visit.user, unseen=True, limit=5))
+        answered = reports.items
+    return render(visit, "home.html", subjects=subjects.items, training=training, answered=answered)
 
 
 async def login_form(visit: Visit) -> web.Response:
