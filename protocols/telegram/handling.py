@@ -24,18 +24,23 @@ CHATS_AT_ONCE = 128
 MOST_OF_A_CHAT = 32  # that wait; who sends more is not read
 HANDLING_SECONDS = 120.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
+GIVE_UP_SECONDS = 600.0  # after which what only fails is let go: nothing after it counts as handled before
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Task:
     incoming: Incoming
     done: Callable[[], None]
     arrived: float
+    pause: float = FIRST_PAUSE_SECONDS  # before it is tried again
+    failed_at: float | None = None  # for the first time
+    handled_then: int = 0  # of all chats
 
 
 class Handling:
     """`handle` is asked again, in order, when a database or Telegram was not there (Unavailable, Offline, Flooded);
-    after any other failure `apologise` tells the person, and the next thing is handled.
+    meanwhile the chat waits and others go on. After any other failure, and when it fails so for too long, `apologise`
+    tells the person, and the next thing is handled.
     """
 
     def __init__(self, handle: Handle, apologise: Handle) -> None:
@@ -43,10 +48,11 @@ class Handling:
         self._apologise = apologise
         self._chats: dict[int, deque[_Task]] = {}
         self._next: deque[int] = deque()  # chats that wait for one of CHATS_AT_ONCE
+        self._pausing: dict[int, asyncio.TimerHandle] = {}  # chats whose first thing is tried again later
         self._workers: set[asyncio.Task[None]] = set()
-        self._closing = asyncio.Event()
-        self._rest = asyncio.Event()
-        self._rest.set()
+        self._closing = False
+        self._eased = asyncio.Event()
+        self._handled_so_far = 0
         self.waiting = 0
         metrics.WAITING.set_function(lambda: self.waiting)
 
@@ -63,17 +69,20 @@ class Handling:
             done()
             return
         self.waiting += 1
-        self._rest.clear()
         tasks.append(_Task(incoming, done, perf_counter()))
         self._start()
 
-    async def at_rest(self) -> None:
-        """Until nothing waits to be handled."""
-        await self._rest.wait()
+    async def until_waiting(self, number: int) -> None:
+        """Until at most so many wait to be handled."""
+        while self.waiting > number:
+            self._eased.clear()
+            await self._eased.wait()
 
     async def close(self, seconds: float) -> None:
         """Finish what was submitted, for at most so long; what is left then is not done."""
-        self._closing.set()
+        self._closing = True
+        for timer in self._pausing.values():
+            timer.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._workers:
@@ -101,39 +110,54 @@ class Handling:
         tasks = self._chats[person]
         while tasks:
             task = tasks[0]
-            if not await self._handled(task.incoming):
+            pause = await self._pause_after(task)
+            if pause is not None:
+                if not self._closing:
+                    self._pausing[person] = asyncio.get_running_loop().call_later(pause, self._resume, person)
                 return
             metrics.HANDLING.observe(perf_counter() - task.arrived)
             tasks.popleft()
             self.waiting -= 1
+            self._eased.set()
             task.done()
         del self._chats[person]
-        if not self.waiting:
-            self._rest.set()
 
-    async def _handled(self, incoming: Incoming) -> bool:
-        """Try until it need not come again; False: that is not to be while this closes."""
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                async with asyncio.timeout(HANDLING_SECONDS):
-                    await self._handle(incoming)
-                metrics.UPDATES.labels("handled").inc()
-                return True
-            except (Unavailable, Offline, Flooded) as error:
+    def _resume(self, person: int) -> None:
+        del self._pausing[person]
+        self._next.append(person)
+        self._start()
+
+    async def _pause_after(self, task: _Task) -> float | None:
+        """Try once; in how many seconds it is to be tried again. None: it need not come again."""
+        try:
+            async with asyncio.timeout(HANDLING_SECONDS):
+                await self._handle(task.incoming)
+        except (Unavailable, Offline, Flooded) as error:
+            if not self._is_hopeless(task, error):
                 metrics.UPDATES.labels("again").inc()
                 log.warning("what came from Telegram is handled again in a moment", why=str(error))
-                if isinstance(error, Flooded):
-                    pause = max(pause, float(error.seconds))
-            except Exception:
-                metrics.UPDATES.labels("failed").inc()
-                log.exception("what came from Telegram could not be handled")
-                await self._say_sorry(incoming)
-                return True
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), pause)
-                return False
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                asked = float(error.seconds) if isinstance(error, Flooded) else 0.0
+                pause = min(max(task.pause, asked), GIVE_UP_SECONDS)
+                task.pause = min(task.pause * 2, LONGEST_PAUSE_SECONDS)
+                return pause
+            log.error("what came from Telegram is given up: it fails again and again", why=str(error))
+        except Exception:
+            log.exception("what came from Telegram could not be handled")
+        else:
+            metrics.UPDATES.labels("handled").inc()
+            self._handled_so_far += 1
+            return None
+        metrics.UPDATES.labels("failed").inc()
+        await self._say_sorry(task.incoming)
+        return None
+
+    def _is_hopeless(self, task: _Task, error: Exception) -> bool:
+        """Whether it has failed for too long. While Telegram is away for everybody nothing is given up."""
+        if task.failed_at is None:
+            task.failed_at, task.handled_then = perf_counter(), self._handled_so_far
+        if perf_counter() - task.failed_at < GIVE_UP_SECONDS:
+            return False
+        return isinstance(error, Unavailable) or self._handled_so_far > task.handled_then
 
     async def _say_sorry(self, incoming: Incoming) -> None:
         try:

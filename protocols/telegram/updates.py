@@ -351,7 +351,7 @@ class Updates:
     async def _difference(self, calls: Calls) -> bool:
         """Take one slice of what was missed; whether there is more."""
         if self._handling.waiting > MOST_WAITING // 2:
-            await self._handling.at_rest()
+            await self._handling.until_waiting(MOST_WAITING // 2)
         state = self._known()
         metrics.DIFFERENCES.inc()
         query = raw.functions.updates.GetDifference(pts=state.pts, date=state.date, qts=state.qts)

@@ -7,9 +7,12 @@ import base64
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from protocols import messages as m
+from protocols.telegram import handling, updates
 from protocols.telegram.sender import TelegramSender
-from protocols.telegram.values import Blocked, Incoming, Pressed, Wrote
+from protocols.telegram.values import Blocked, Flooded, Incoming, Offline, Pressed, Wrote
 from tests.telegram.center import DataCenter
 from tests.telegram.wired import Memory, echo, wired
 
@@ -173,6 +176,93 @@ async def test_a_failure_is_apologised_for_and_stops_nobody(center: DataCenter, 
         await anna.sees("sorry")
         anna.write("good")
         await anna.sees("echo good")
+
+
+@pytest.mark.parametrize("failure", [m.Unavailable("No."), Offline("No."), Flooded(0)])
+async def test_what_only_fails_is_given_up_and_stops_nobody(
+    center: DataCenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    monkeypatch.setattr(handling, "GIVE_UP_SECONDS", 1.0)
+    anna, boris = center.user("Anna"), center.user("Boris")
+    memory = Memory()
+
+    async def handle(sender: TelegramSender, incoming: Incoming) -> None:
+        assert isinstance(incoming, Wrote)
+        if incoming.text == "bad":
+            raise failure
+        await echo(sender, incoming)
+
+    async with wired(center, tmp_path, ask=memory.ask, handle=handle) as running:
+        anna.write("bad")
+        await asyncio.sleep(0.1)
+        boris.write("fine")
+        await boris.sees("echo fine")
+        await anna.sees("sorry")
+        reached = center.bot.pts
+        anna.write("good")
+        await anna.sees("echo good")
+        assert len(running.bot.sorry) == 1
+    assert all(state.pts > reached for state in memory.states.values())
+
+
+async def test_while_nothing_gets_through_to_anybody_nothing_is_given_up(
+    center: DataCenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handling, "GIVE_UP_SECONDS", 0.2)
+    anna = center.user("Anna")
+    tries: list[None] = []
+
+    async def handle(sender: TelegramSender, incoming: Incoming) -> None:
+        tries.append(None)
+        if len(tries) < 4:
+            raise Offline("Telegram is away.")
+
+    async with wired(center, tmp_path, handle=handle) as running:
+        anna.write("hello")
+        await until(lambda: running.bot.texts == ["hello"])
+        assert not running.bot.sorry
+
+
+async def test_chats_that_wait_to_be_tried_again_keep_nobody_else_waiting(center: DataCenter, tmp_path: Path) -> None:
+    people = [center.user(f"Student {number}") for number in range(handling.CHATS_AT_ONCE)]
+    boris = center.user("Boris")
+
+    async def handle(sender: TelegramSender, incoming: Incoming) -> None:
+        assert isinstance(incoming, Wrote)
+        if incoming.text == "flood":
+            raise Flooded(60)
+        await echo(sender, incoming)
+
+    async with wired(center, tmp_path, handle=handle):
+        for person in people:
+            person.write("flood")
+        boris.write("hello")
+        await boris.sees("echo hello", timeout=5)
+
+
+async def test_when_half_is_handled_more_is_asked_for(
+    center: DataCenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updates, "MOST_WAITING", 4)
+    people = [center.user(f"Student {number}") for number in range(6)]
+    boris = center.user("Boris")
+    let_go = asyncio.Event()
+
+    async def handle(sender: TelegramSender, incoming: Incoming) -> None:
+        assert isinstance(incoming, Wrote)
+        if incoming.text == "stuck":
+            raise m.Unavailable("A database does not answer.")
+        if incoming.text == "wait":
+            await let_go.wait()
+        await echo(sender, incoming)
+
+    async with wired(center, tmp_path, handle=handle):
+        people[0].write("stuck")
+        for person in people[1:4]:
+            person.write("wait")
+        boris.write("late")
+        let_go.set()
+        await boris.sees("echo late", timeout=10)
 
 
 async def test_who_sends_without_end_is_not_read_without_end(center: DataCenter, tmp_path: Path) -> None:
