@@ -40,6 +40,7 @@ READING: Final[frozenset[type[m.Command]]] = frozenset(
         m.OpenCheck,
         m.PreviewChange,
         m.PreviewQuestion,
+        m.ShowAnalytics,
         m.ShowBankQuestion,
         m.ShowBankTemplate,
         m.ShowBroadcast,
@@ -48,7 +49,9 @@ READING: Final[frozenset[type[m.Command]]] = frozenset(
         m.ShowCheckedPicture,
         m.ShowHistory,
         m.ShowPlan,
+        m.ShowQuestionQuality,
         m.ShowSubject,
+        m.ShowSubjectQuality,
         m.ShowUser,
         m.ValidateBank,
     )
