@@ -141,7 +141,9 @@ def _own_fields(declared: Mapping[str, OwnField]) -> type[BaseModel]:
             value = _SCALARS[own.type]
             listed = Field(title=title)
         if own.type == "integer":
-            value = Annotated[value, Field(ge=own.minimum, le=own.maximum), Field(ge=-LARGEST, le=LARGEST)]
+            low = -LARGEST if own.minimum is None else max(own.minimum, -LARGEST)
+            high = LARGEST if own.maximum is None else min(own.maximum, LARGEST)
+            value = Annotated[value, Field(ge=low, le=high)]
         elif own.type == "number":
             value = Annotated[value, Field(ge=own.minimum, le=own.maximum, allow_inf_nan=False)]
         elif own.type == "string":
