@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
 import re2
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     JsonValue,
@@ -18,6 +19,29 @@ from pydantic import (
 )
 
 from protocols.messages.base import KINDS, Body, Finite, Kind, Language, Message, OwnId, Slug, Text, Weight
+
+LARGEST_NUMBER = 2**53
+DEEPEST_EXTRA = 10
+
+
+def _kept_by_all(value: JsonValue, depth: int = DEEPEST_EXTRA) -> JsonValue:
+    """Only what every database and every format keeps as it is."""
+    if depth == 0:
+        raise ValueError(f"is nested deeper than {DEEPEST_EXTRA}")
+    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+        raise ValueError(f"{value} is beyond 2**53, which not every program keeps exactly")
+    if isinstance(value, dict):
+        if any("\0" in name for name in value):
+            raise ValueError("a name holds a NUL")
+        for inner in value.values():
+            _kept_by_all(inner, depth - 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _kept_by_all(inner, depth - 1)
+    return value
+
+
+Extra = Annotated[dict[str, JsonValue], AfterValidator(_kept_by_all)]
 
 
 class Choice(Message):
@@ -142,7 +166,7 @@ class QuestionBase(Message):
         tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...], Field(max_length=50)
     ] = ()
     image: Text | None = None
-    extra: dict[str, JsonValue] = Field(default_factory=dict)
+    extra: Extra = Field(default_factory=dict)
 
 
 Options = Annotated[tuple[Option, ...], Field(min_length=2, max_length=26)]
