@@ -7,13 +7,12 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from protocols.messages.base import Command, Grade, Kind, Language, Message, OwnId, Platform, Slug
+from protocols.messages.base import Command, Grade, Kind, Language, Message, OwnId, Platform, Slug, UserNumber
 from protocols.messages.broadcasts import AdminCommand
 from protocols.messages.training import DifficultyRange
 
 ContestState: TypeAlias = Literal["upcoming", "running", "over"]
 ContestNumber = Annotated[int, Field(ge=1, lt=2**63)]
-UserNumber = Annotated[int, Field(ge=1, lt=2**63)]
 ContestTitle = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]

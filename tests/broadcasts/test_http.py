@@ -213,3 +213,8 @@ async def test_the_audience_of_a_draft_can_be_changed_until_it_is_started(admin:
     told = await admin.ask("PATCH", place, {"audience": {"grades": [7]}}, status=409)
     assert told["state"] == "running"
     await admin.post(f"{place}/cancel")
+
+
+async def test_people_whom_no_database_could_hold_are_refused(admin: Client) -> None:
+    refusal = await admin.ask("POST", PLACE, {"text": "Hello", "audience": {"users": [2**63]}}, status=422)
+    assert "audience.users.0" in paths_of(refusal)
