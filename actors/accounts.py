@@ -388,13 +388,15 @@ class Accounts:
             text=message.text,
             now=now,
             a_day=REPORTS_A_DAY,
+            request=message.request,
         )
         if report is None:
             raise _gone()
         if isinstance(report, datetime):
             wait = max(1, int((report - now).total_seconds()) + 1)
             raise TooMany(f"At most {REPORTS_A_DAY} reports a day; the next is welcome in {wait} s", wait)
-        return Reported(id=report, question=place.id, subject=place.subject, text=message.text, reported_at=now)
+        number, reported_at = report
+        return Reported(id=number, question=place.id, subject=place.subject, text=message.text, reported_at=reported_at)
 
     # --- Inside ---------------------------------------------------------------------------------------------
 

@@ -75,7 +75,13 @@ class BroadcastDesk:
         if recipients == 0:
             raise _invalid("audience", NOBODY)
         row = await sql.add(
-            self._pool, _content(message), message.audience, recipients=recipients, now=now, start_at=message.start_at
+            self._pool,
+            _content(message),
+            message.audience,
+            recipients=recipients,
+            now=now,
+            start_at=message.start_at,
+            request=None if message.request is None else f"{message.user} {message.request}",
         )
         log.info("a broadcast was created", broadcast=row["id"], by=message.user, recipients=recipients)
         if message.start_at is not None:

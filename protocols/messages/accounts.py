@@ -114,6 +114,8 @@ class ReportQuestion(Command):
     question: str
     subject: Slug | None = None
     text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
+    # Who sends the same request again, not knowing what became of it, gets the same report.
+    request: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")] | None = None
 
 
 class Reported(Message):

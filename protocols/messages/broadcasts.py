@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import AnyHttpUrl, AwareDatetime, Field, JsonValue, StringConstraints, model_validator
 
-from protocols.messages.base import Command, Grade, Message, Platform, Role, Slug, Text
+from protocols.messages.base import Command, Grade, Message, Platform, Role, Slug, Text, UserNumber
 
 BroadcastState: TypeAlias = Literal["draft", "scheduled", "running", "paused", "finished", "cancelled"]
 PICTURE_LIMIT = 10 * 1024 * 1024  # bytes, by Telegram
@@ -61,7 +61,7 @@ class Audience(Message):
     grades: Annotated[tuple[Grade, ...], Field(min_length=1, max_length=12)] | None = None
     platforms: Annotated[tuple[Platform, ...], Field(min_length=1, max_length=3)] | None = None
     active_days: Annotated[int, Field(ge=1, le=3660)] | None = None
-    users: Annotated[tuple[int, ...], Field(min_length=1, max_length=10_000)] | None = None
+    users: Annotated[tuple[UserNumber, ...], Field(min_length=1, max_length=10_000)] | None = None
 
 
 class CreateBroadcast(AdminCommand):
@@ -76,6 +76,8 @@ class CreateBroadcast(AdminCommand):
     image: Annotated[bytes, Field(max_length=PICTURE_LIMIT)] | None = None
     audience: Audience = Audience()
     start_at: AwareDatetime | None = None
+    # Who sends the same request again, not knowing what became of it, gets the same broadcast.
+    request: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")] | None = None
 
 
 class BroadcastCommand(AdminCommand):

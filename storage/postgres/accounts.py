@@ -208,14 +208,18 @@ async def purge_link_codes(db: Executor, now: datetime) -> None:
 
 
 async def add_report(
-    pool: Pool, user: int, *, question: int, subject: str, text: str, now: datetime, a_day: int
-) -> int | datetime | None:
-    """Keep a report: its id; or, of a user with `a_day` reports in 24 hours, when the next is welcome; None:
-    no such user.
+    pool: Pool, user: int, *, question: int, subject: str, text: str, now: datetime, a_day: int, request: str | None
+) -> tuple[int, datetime] | datetime | None:
+    """Keep a report, unless this request has made one: its id, and when it was made; or, of a user with `a_day`
+    reports in 24 hours, when the next is welcome; None: no such user.
     """
+    key = None if request is None else f"{user} {request}"
     async with _user_locked(pool, user) as (connection, found):
         if not found:
             return None
+        made = await connection.fetchrow("SELECT id, reported_at FROM reports WHERE request = $1", key)
+        if made is not None:
+            return made["id"], made["reported_at"]
         earliest: datetime | None = await connection.fetchval(
             """SELECT reported_at FROM reports WHERE user_id = $1 AND reported_at > $2
                ORDER BY reported_at DESC OFFSET $3 LIMIT 1""",
@@ -226,15 +230,16 @@ async def add_report(
         if earliest is not None:
             return earliest + timedelta(days=1)
         report: int = await connection.fetchval(
-            """INSERT INTO reports (user_id, question, subject, text, reported_at)
-               VALUES ($1, $2, $3, $4, $5) RETURNING id""",
+            """INSERT INTO reports (user_id, question, subject, text, reported_at, request)
+               VALUES ($1, $2, $3, $4, $5, $6) RETURNING id""",
             user,
             question,
             subject,
             text,
             now,
+            key,
         )
-        return report
+        return report, now
 
 
 async def names(pool: Pool, users: Collection[int]) -> dict[int, str]:

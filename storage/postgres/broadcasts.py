@@ -6,7 +6,7 @@ nothing. Times are aware datetimes that the caller's clock told.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
@@ -70,12 +70,16 @@ async def add(
     recipients: int,
     now: datetime,
     start_at: datetime | None,
+    request: str | None = None,
 ) -> Record:
-    """Keep a new broadcast, scheduled where it has a start; returns the shown columns."""
+    """Keep a new broadcast, scheduled where it has a start; returns the shown columns, also where this request has
+    made it before.
+    """
     row = await db.fetchrow(
         f"""INSERT INTO broadcasts
-                (state, text, entities, buttons, image, digest, audience, recipients, created_at, start_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING {SHOWN}""",  # noqa: S608 a constant
+                (state, text, entities, buttons, image, digest, audience, recipients, created_at, start_at, request)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+            ON CONFLICT (request) DO UPDATE SET request = excluded.request RETURNING {SHOWN}""",  # noqa: S608 a constant
         "draft" if start_at is None else "scheduled",
         content.text,
         None if content.entities is None else [entity.model_dump() for entity in content.entities],
@@ -86,6 +90,7 @@ async def add(
         recipients,
         now,
         start_at,
+        request,
     )
     assert row is not None
     return row
@@ -137,11 +142,12 @@ async def next_start(db: Executor) -> datetime | None:
     return start
 
 
-async def running(db: Executor) -> list[Record]:
-    """`id`, `listed` and `left` of those that run, in the order in which they started."""
+async def states(db: Executor, known: Collection[int]) -> list[Record]:
+    """`id`, `state`, `listed` and `left` of these and of all that run, in the order in which they started."""
     return await db.fetch(
-        """SELECT id, listed, recipients - sent - failed - blocked AS left
-           FROM broadcasts WHERE state = 'running' ORDER BY started_at, id"""
+        """SELECT id, state, listed, recipients - sent - failed - blocked AS left
+           FROM broadcasts WHERE state = 'running' OR id = ANY ($1) ORDER BY started_at, id""",
+        known,
     )
 
 
@@ -205,7 +211,7 @@ async def _list_deliveries(connection: Connection, broadcast: int, now: datetime
 
 
 async def recipients(db: Executor, broadcast: int, after: int, limit: int) -> list[Record]:
-    """The next deliveries without an outcome, by `telegram_id` from above `after`.
+    """The next deliveries without an outcome, by `telegram_id` from above `after`; none when it does not run.
 
     With `access_hash` (None: the chat is gone), and whether they want it still (`wanted`) and can be reached
     (`reachable`).
@@ -215,6 +221,7 @@ async def recipients(db: Executor, broadcast: int, after: int, limit: int) -> li
                   coalesce(users.notifications AND NOT users.blocked, false) AS wanted
            FROM (SELECT telegram_id FROM deliveries
                  WHERE broadcast_id = $1 AND telegram_id > $2 AND outcome IS NULL
+                   AND EXISTS (SELECT FROM broadcasts WHERE id = $1 AND state = 'running')
                  ORDER BY telegram_id LIMIT $3) AS page
            LEFT JOIN chats USING (telegram_id) LEFT JOIN users USING (telegram_id)
            ORDER BY page.telegram_id""",

@@ -21,6 +21,7 @@ from protocols.messages import (
     Button,
     CancelBroadcast,
     ChangeAudience,
+    Conflict,
     CreateBroadcast,
     Invalid,
     ListBroadcasts,
@@ -36,6 +37,7 @@ from protocols.messages import (
 from protocols.telegram.callbacks import BroadcastVerb, Go, OfBroadcast, subject_token
 from protocols.telegram.courier import outgoing
 from protocols.telegram.markup import bold, join, utf16_len
+from protocols.telegram.screens.refusals import sorry
 from protocols.telegram.screens.screen import Screen, key, paragraphs, rows, to_menu
 from protocols.telegram.screens.start import GRADES
 from protocols.telegram.screens.subjects import subjects_of
@@ -196,7 +198,12 @@ async def compose(turn: Turn, wrote: Wrote) -> None:
     image = await turn.fetch(wrote.picture) if wrote.picture is not None else None
     try:
         command = CreateBroadcast(
-            user=turn.user, text=styled.text, entities=styled.entities, buttons=buttons, image=image
+            user=turn.user,
+            text=styled.text,
+            entities=styled.entities,
+            buttons=buttons,
+            image=image,
+            request=turn.identity,
         )
         broadcast = await turn.ask(command, Broadcast)
     except (Invalid, ValidationError) as error:
@@ -263,8 +270,7 @@ async def press(turn: Turn, meant: OfBroadcast) -> Broadcast:
             except Invalid:
                 await turn.toast(turn.t("That would be nobody."))
         case "start" | "pause" | "resume" | "cancel":
-            command: type[BroadcastCommand] = COMMANDS[meant.verb]
-            broadcast = await turn.ask(command(user=turn.user, broadcast=meant.broadcast), Broadcast)
+            broadcast = await _commanded(turn, meant)
         case "open":
             pass
     if broadcast.state in ("draft", "scheduled"):
@@ -272,6 +278,18 @@ async def press(turn: Turn, meant: OfBroadcast) -> Broadcast:
     else:
         await turn.show(progress_screen(turn.t, broadcast))
     return broadcast
+
+
+async def _commanded(turn: Turn, meant: OfBroadcast) -> Broadcast:
+    """Start, pause, resume or cancel it; how it is then, also where that did not fit any more."""
+    command: type[BroadcastCommand] = COMMANDS[meant.verb]
+    try:
+        return await turn.ask(command(user=turn.user, broadcast=meant.broadcast), Broadcast)
+    except Conflict as refusal:
+        broadcast = await turn.ask(ShowBroadcast(user=turn.user, broadcast=meant.broadcast), Broadcast)
+        if broadcast.state not in WANTED[meant.verb]:  # else it was done, and only not shown
+            await turn.toast(sorry(turn.t, refusal), alert=True)
+        return broadcast
 
 
 async def follow(turn: Turn, number: int) -> None:
@@ -294,6 +312,12 @@ COMMANDS: Final[dict[str, type[BroadcastCommand]]] = {
     "pause": PauseBroadcast,
     "resume": ResumeBroadcast,
     "cancel": CancelBroadcast,
+}
+WANTED: Final[dict[str, tuple[BroadcastState, ...]]] = {
+    "start": ("running", "finished"),
+    "pause": ("paused",),
+    "resume": ("running", "finished"),
+    "cancel": ("cancelled",),
 }
 
 

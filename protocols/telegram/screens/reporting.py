@@ -27,7 +27,13 @@ async def ask_report(turn: Turn, subject: str, question: str, *, below: bool = F
 async def report(turn: Turn, text: str, subject: str, question: str) -> str:
     """Hand the report on; what to tell the student."""
     await turn.ask(
-        ReportQuestion(user=turn.user, question=question, subject=subject, text=text.replace("\0", "")[:LONGEST]),
+        ReportQuestion(
+            user=turn.user,
+            question=question,
+            subject=subject,
+            text=text.replace("\0", "")[:LONGEST],
+            request=turn.identity,
+        ),
         Reported,
     )
     return turn.t("Thank you! The authors will look at it.")
