@@ -28,8 +28,7 @@ PersonName = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$"),
 ]
 Grade = Annotated[int, Field(ge=1, le=12)]
-UserNumber = Annotated[int, Field(ge=1, lt=2**63)]
-# An id that the database can hold.
+UserNumber = Annotated[int, Field(ge=1, lt=2**63)]  # as a database can hold it
 Body = Annotated[str, StringConstraints(min_length=1, max_length=20_000, pattern=r"^[^\x00]*$")]
 Weight = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
