@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -24,25 +24,14 @@ QUIET = ("pykka", "asyncio", "aiohttp.access", "pymongo", "matplotlib", "pyrogra
 def configure(settings: Log) -> None:
     """Send everything, the standard library's logging and warnings too, to the standard error output."""
     level = getattr(logging, settings.level.upper())
-    shared: Iterable[Processor] = (
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _hide_secrets,
-    )
-    renderers: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if settings.format == "json":
-        renderers += [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=_json),
-        ]
+        formatter = json_formatter()
     else:
         # Not structlog's own choice of traceback: that shows local variables, and with them passwords.
         plain = structlog.dev.plain_traceback
-        renderers.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
+        formatter = _formatter(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter(foreign_pre_chain=list(shared), processors=renderers))
+    handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(True)
     for name in QUIET:
@@ -52,13 +41,34 @@ def configure(settings: Log) -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *shared,
+            *_shared(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+def json_formatter() -> logging.Formatter:
+    """What makes a line of JSON of a record, without secrets."""
+    return _formatter(structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json))
+
+
+def _formatter(*renderers: Processor) -> logging.Formatter:
+    unmarked = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    return _Formatter(foreign_pre_chain=_shared(), processors=[unmarked, *renderers])
+
+
+def _shared() -> list[Processor]:
+    """What is done to every event, whoever tells it."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _hide_secrets,
+    ]
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):

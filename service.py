@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -20,6 +21,7 @@ from prometheus_client import REGISTRY
 from pykka import ActorDeadError, ActorRef
 from pymongo.errors import PyMongoError
 
+import logs
 from actors import metrics, relay
 from actors.accounts import Accounts
 from actors.administration import Administration, Redo
@@ -36,6 +38,7 @@ from actors.drawing import Drawing
 from actors.figures import Desk as Figures
 from actors.history import History
 from actors.joining import Joining
+from actors.log_shipper import LogShipper
 from actors.pacing import QuietHours
 from actors.passwords import Passwords
 from actors.relay import Destination, Gauge, Nudge, Reach, Relay
@@ -240,6 +243,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
         engine = clickhouse.connect(settings.clickhouse.url.get_secret_value(), settings.storage.path / "clickhouse")
         stack.push_async_callback(engine.close)
+        await stack.enter_async_context(_shipping_logs(engine))
         relays: dict[str, ActorRef[Relay]] = {}
         gauges: dict[str, Gauge] = {}
 
@@ -647,6 +651,20 @@ async def import_demo(desk: BankDesk, database: mongo.Database) -> None:
             )
         )
     await questions.end_demo(database)
+
+
+@asynccontextmanager
+async def _shipping_logs(engine: clickhouse.ClickHouse) -> AsyncIterator[None]:
+    """Send the log to ClickHouse, too."""
+    shipper = LogShipper(engine, logs.json_formatter())
+    async with _background() as background:
+        background(shipper.ship())
+        logging.getLogger().addHandler(shipper)
+        try:
+            yield
+        finally:
+            logging.getLogger().removeHandler(shipper)
+    await shipper.finish()
 
 
 @asynccontextmanager

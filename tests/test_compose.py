@@ -48,19 +48,28 @@ def test_every_service_is_watched_and_restarted(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if "image" in SERVICES[name]])
 def test_every_image_has_a_version_and_a_check(name: str) -> None:
-    assert re.search(r":\d+(\.\d+)*$", SERVICES[name]["image"])
+    assert re.search(r":v?\d+(\.\d+)*$", SERVICES[name]["image"])
     assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
 
 
 def test_data_lies_in_declared_volumes() -> None:
     used = {volume.partition(":")[0] for service in SERVICES.values() for volume in service["volumes"]}
-    assert used == set(COMPOSE["volumes"])
+    assert {volume for volume in used if not volume.startswith("./")} == set(COMPOSE["volumes"])
     assert all(service["volumes"] for service in SERVICES.values())
 
 
-def test_only_the_service_is_published_and_on_loopback_only() -> None:
+def test_what_comes_from_this_folder_is_there_and_is_only_read() -> None:
+    mounted = [volume for service in SERVICES.values() for volume in service["volumes"] if volume.startswith("./")]
+    assert mounted
+    for volume in mounted:
+        source, _, mode = volume.split(":")
+        assert (ROOT / source).exists()
+        assert mode == "ro"
+
+
+def test_only_the_service_and_grafana_are_published_and_on_loopback_only() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"service": ["127.0.0.1:8080:8080"]}
+    assert published == {"service": ["127.0.0.1:8080:8080"], "grafana": ["127.0.0.1:3000:3000"]}
 
 
 def test_every_password_is_required_and_none_is_baked_in() -> None:
@@ -73,7 +82,7 @@ def test_every_password_is_required_and_none_is_baked_in() -> None:
     assert {name for name, _ in variables} == set(documented)
     assert all(required for _, required in variables)
     secrets = re.findall(r"PASSWORD: (.*)", text) + re.findall(r"://apo:(.*?)@", text)
-    assert len(secrets) == 6
+    assert len(secrets) == 9
     assert all(secret.startswith("${") for secret in secrets)
 
 

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from protocols.catalogue import LANGUAGES, texts
 from protocols.messages import Chat, MarkUnreachable, MeetChat, NotFound, PersonName, Refusal, Unavailable
+from protocols.telegram import metrics
 from protocols.telegram.callbacks import (
     Choose,
     Go,
@@ -240,6 +241,8 @@ class Bot:
         if meant.verb == "announced":
             turn.leave_pressed()
         subject = await subjects.subject_by_token(turn, meant.token)
+        if meant.verb == "announced":
+            metrics.CLICKS.labels(subject.slug).inc()
         match meant.verb:
             case "open":
                 await subjects.open_subject(turn, subject)

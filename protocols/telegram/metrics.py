@@ -7,6 +7,11 @@ from prometheus_client import Counter, Gauge, Histogram
 CONNECTED = Gauge("apo_telegram_connected", "1 while there is a session with Telegram")
 CONNECTIONS = Counter("apo_telegram_connections_total", "Sessions with Telegram that were begun")
 UPDATES = Counter("apo_telegram_updates_total", "What people did, by what became of it", ["outcome"])
+CLICKS = Counter(
+    "apo_broadcast_clicks_total",
+    "Presses of buttons of mass messages that begin a training, by its subject",
+    ["subject"],
+)
 DIFFERENCES = Counter("apo_telegram_differences_total", "Times that Telegram was asked what was missed")
 WAITING = Gauge("apo_telegram_updates_waiting", "Updates that were taken and are not handled yet")
 CALLS = Histogram(
