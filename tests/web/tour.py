@@ -13,6 +13,7 @@ from tests.api.client import Client, connect
 from tests.broadcasts.stand import add_people
 from tests.running import Service
 from tests.web.browser import Hand, Person, Size, answer_rightly, begin, kind_of, register, sign_in, somebody
+from tests.web.department_tour import as_department
 
 TEXT = "**Завтра в 10:00** — первый тур. *Удачи!*\n\nПодробности: [на сайте](https://example.org)"
 # Seen by no eye: what forms are sent to, and what is no page of HTML.
@@ -25,6 +26,13 @@ UNSEEN = {
     "/admin/contests/{contest}/results.xlsx",
     "/admin/broadcasts/{broadcast}/picture",
     "/admin/broadcasts/{broadcast}/stream",
+    "/bank/checks/{check}/state",
+    "/bank/checks/{check}/errors.xlsx",
+    "/bank/checks/{check}/pictures/{picture}",
+    "/bank/checks/{check}/drawn/{place}/{number}",
+    "/bank/subjects/{subject}/export",
+    "/bank/subjects/{subject}/template.xlsx",
+    "/bank/subjects/{subject}/questions/{question}/drawn/{number}",
 }
 
 
@@ -56,6 +64,8 @@ async def tour(
     async with somebody(browser, service, size, hand) as person:
         await sign_in(person, admin.login)
         async for path, name in _as_admin(person, admin, service):
+            yield path, name, person
+        async for path, name in as_department(person, admin, bank):
             yield path, name, person
 
 
