@@ -6,6 +6,7 @@ What is remembered of a chat (`Chat.state`), all of it optional:
     expects   what the next typed message will be taken for: {"what": "answer", …}
     handled   the id of the last typed message that was dealt with
     met       the beginning (language, name, grade) is behind
+    joins     which message asks to join this account with another, and whose the chat was before
     start     the subject that a deep link named, until the beginning is behind
     setup     the training that is being put together
 """
@@ -286,12 +287,20 @@ class Turn:
         else:
             self.state[name] = value
 
+    async def note(self, name: str, value: JsonValue) -> None:
+        """Write something down before it is done: what came is not dealt with yet."""
+        self._remember(name, value)
+        await self._keep()
+
     async def keep(self) -> None:
         """Write down what is remembered, if it was changed: it takes the database a while."""
         if self.state == self.chat.state:
             return
         if isinstance(self.incoming, Wrote):
             self.state["handled"] = self.incoming.message
+        await self._keep()
+
+    async def _keep(self) -> None:
         await self.ask(KeepChat(telegram=self.peer.telegram, state=dict(self.state)), Done)
         self.chat = self.chat.model_copy(update={"state": json.loads(json.dumps(self.state))})
 

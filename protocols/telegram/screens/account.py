@@ -106,8 +106,14 @@ async def open_link(turn: Turn, *, below: bool = False) -> None:
 async def link(turn: Turn, given: str, *, below: bool = False) -> None:
     """Join this account with the one that made the code."""
     t = turn.t
+    joins = {"identity": turn.identity, "user": turn.user}
+    before = turn.state.get("joins")
+    # Where the chat has another account than when this came, it was joined then, and only nobody was told.
+    joined = isinstance(before, dict) and before.get("identity") == turn.identity and before.get("user") != turn.user
     try:
-        await turn.ask(LinkAccounts(user=turn.user, code=given.replace("\0", "")[:64]), Linked)
+        if not joined:
+            await turn.note("joins", joins)
+            await turn.ask(LinkAccounts(user=turn.user, code=given.replace("\0", "")[:64]), Linked)
     except (NotFound, Invalid, Conflict) as refusal:
         turn.expect("code")
         notice = t("❗️ This code is not known, or it is too old. Please ask for a new one.")
@@ -116,6 +122,7 @@ async def link(turn: Turn, given: str, *, below: bool = False) -> None:
         await turn.show(link_screen(t, notice=notice), below=below)
         return
     await turn.meet_again()
+    turn.state.pop("joins", None)
     turn.state["met"] = True
     await open_menu(turn, notice=turn.t("🔗 Joined: your history is here and on the website."), below=below)
 

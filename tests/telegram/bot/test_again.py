@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from tests.api.banks import Bank
-from tests.api.client import connect
+from tests.api.client import Client, connect
 from tests.running import Service
 from tests.telegram.bot.student import begins, newcomer
 from tests.telegram.bot.test_broadcast import administrator, copies, people
@@ -33,6 +33,18 @@ async def test_a_report_is_made_once(center: DataCenter, bank: Bank, service: Se
     student.write(text)
     await student.sees("Спасибо!", timeout=30)
     assert await count(service, "SELECT count(*) FROM reports WHERE text = $1", text) == 1
+
+
+async def test_accounts_that_were_joined_unseen_are_told_to_be_joined(
+    center: DataCenter, bank: Bank, guest: Client
+) -> None:
+    student = await newcomer(center)
+    web = await guest.register(name="Анна с сайта")
+    code = (await web.post("/me/link", status=201))["code"]
+    center.flood_next(PAUSE, "messages.sendMessage")
+    student.write(f"/link {code}")
+    await student.sees("🔗 Готово", timeout=30)
+    assert (await web.get("/me"))["telegram"]
 
 
 async def test_a_mass_message_is_drafted_and_started_once(center: DataCenter, bank: Bank, service: Service) -> None:
