@@ -59,6 +59,7 @@ MOST_UNWRITTEN = 5_000  # outcomes kept while the database does not answer; then
 MOST_AT_ONCE = 10  # broadcasts; each holds its picture in memory
 WRITE_AFTER = 500  # outcomes, or
 WRITE_SECONDS = 1.0
+REST_SECONDS = 1.0  # before a broadcast is read from its beginning
 LOOK_SECONDS = 30.0  # the longest between two looks for broadcasts that are due
 CHAT_SECONDS = 1.1  # between two messages to one chat, for Telegram takes one a second
 DELIVER_SECONDS = 60.0
@@ -163,14 +164,16 @@ class Job:
     after: int = 0
     exhausted: bool = False
     paused: bool = False
+    doubted: bool = False  # whether it runs has to be looked up before anything is done for it
     working: bool = False  # something is being read or written for it
     rests_until: float = -math.inf  # after the database did not answer
     in_flight: int = 0
+    rewinds: int = 0  # what was read before the last one is not looked at
     again: deque[_Recipient] = field(default_factory=deque)  # who has to be tried again
     ready: deque[_Recipient] = field(default_factory=deque)
 
     def next(self) -> _Recipient | None:
-        if self.paused or self.content is None or not self.listed:
+        if self.paused or self.doubted or self.content is None or not self.listed:
             return None
         return self.again[0] if self.again else self.ready[0] if self.ready else None
 
@@ -182,7 +185,16 @@ class Job:
         if self.ready:
             self.after = self.ready[0].telegram - 1
             self.ready.clear()
-            self.exhausted = False
+        self.exhausted = False
+        self.rewinds += 1
+
+    def settle(self, state: BroadcastState) -> None:
+        """From now on it runs, or it is paused."""
+        if state == "paused":
+            self.content = None  # which may be large
+        elif self.paused or self.doubted:
+            self.rewind()
+        self.paused, self.doubted = state == "paused", False
 
 
 class Broadcaster(EventLoopActor):
@@ -227,6 +239,7 @@ class Broadcaster(EventLoopActor):
         self._write_at = math.inf
         self._looking = False
         self._look_at = -math.inf
+        self._changed: set[int] = set()  # broadcasts whose state may be another since the last look began
         self._offline_until = -math.inf
         self._offline_times = 0
         self._database_times = 0
@@ -270,7 +283,13 @@ class Broadcaster(EventLoopActor):
         """Raises NotFound, and Conflict where the broadcast is in another state."""
         done, from_, to = TRANSITIONS[type(command)]
         broadcast = command.broadcast
-        row = await sql.move(self._pool, broadcast, from_, to, self._moment())
+        try:
+            row = await sql.move(self._pool, broadcast, from_, to, self._moment())
+        except BaseException:  # it may have been done all the same
+            self._doubt(broadcast)
+            raise
+        finally:
+            self._changed.add(broadcast)
         if row is None:
             row = await sql.show(self._pool, broadcast)
             if row is None:
@@ -281,13 +300,10 @@ class Broadcaster(EventLoopActor):
             )
         job = self._jobs.get(broadcast)
         if job is not None:
-            job.paused = to != "running"
             if to == "cancelled":
                 del self._jobs[broadcast]
-            elif to == "paused":
-                job.content = None  # which may be large
             else:
-                job.rewind()
+                job.settle(to)
         log.info(f"a broadcast was {done}", broadcast=broadcast, by=command.user, recipients=row["recipients"])
         self._look_at = -math.inf
         self._wake.set()
@@ -295,6 +311,14 @@ class Broadcaster(EventLoopActor):
         if to == "running" and self._live.problem == "bot":
             log.warning("a broadcast waits: the Telegram bot is off", broadcast=broadcast)
         return shown(row, self._live, self._moment())
+
+    def _doubt(self, broadcast: int) -> None:
+        """Nothing is done for this broadcast before its state was looked up."""
+        job = self._jobs.get(broadcast)
+        if job is not None:
+            job.doubted = True
+        self._look_at = -math.inf
+        self._wake.set()
 
     def _moment(self) -> datetime:
         return moment(self._clock())
@@ -320,7 +344,7 @@ class Broadcaster(EventLoopActor):
             self._begin(self._write(), "broadcasts: write")
         until = math.inf
         for job in self._jobs.values():
-            if job.working or job.paused:
+            if job.working or job.paused or job.doubted:
                 continue
             if now < job.rests_until:
                 until = min(until, job.rests_until)
@@ -489,21 +513,18 @@ class Broadcaster(EventLoopActor):
             self._wake.set()
 
     async def _look(self) -> None:
-        """Start what is due, and take up what runs."""
+        """Start what is due, take up what runs, and let go what runs no more."""
         seconds = LOOK_SECONDS
         try:
             now = self._moment()
             for broadcast in await sql.start_due(self._pool, now):
                 log.info("a broadcast was started, as scheduled", broadcast=broadcast)
-            rows = await sql.running(self._pool)
-            left = 0
+            self._changed.clear()
+            rows = await sql.states(self._pool, list(self._jobs))
             for row in rows:
-                left += row["left"]
-                at_once = sum(not job.paused for job in self._jobs.values())
-                if row["id"] not in self._jobs and at_once < MOST_AT_ONCE:
-                    self._jobs[row["id"]] = Job(row["id"], Meter(), row["listed"])
-                    log.info("a broadcast is taken up", broadcast=row["id"], left=row["left"])
-            metrics.BROADCAST_LEFT.set(left)
+                if row["id"] not in self._changed:  # else what was read may be old, and is read again at once
+                    self._compare(row)
+            metrics.BROADCAST_LEFT.set(sum(row["left"] for row in rows if row["state"] == "running"))
             self._database_times = 0
             start = await sql.next_start(self._pool)
             if start is not None:
@@ -515,9 +536,24 @@ class Broadcaster(EventLoopActor):
             self._look_at = min(self._look_at, self._timer.now() + seconds)
             self._wake.set()
 
+    def _compare(self, row: Record) -> None:
+        """Bring what is in memory of a broadcast in line with the database."""
+        broadcast, state = row["id"], row["state"]
+        job = self._jobs.get(broadcast)
+        if job is None:
+            at_once = sum(not job.paused for job in self._jobs.values())
+            if state == "running" and at_once < MOST_AT_ONCE:
+                self._jobs[broadcast] = Job(broadcast, Meter(), row["listed"])
+                log.info("a broadcast is taken up", broadcast=broadcast, left=row["left"])
+        elif state not in ("running", "paused"):
+            del self._jobs[broadcast]
+            log.info("a broadcast runs no more", broadcast=broadcast, state=state)
+        elif job.doubted or job.paused != (state == "paused"):
+            job.settle(state)
+
     async def _read(self, job: Job) -> None:
         """Prepare a job, or read its next recipients; whom it is not sent to any more gets an outcome at once."""
-        after = job.after
+        after, rewinds = job.after, job.rewinds
         try:
             if not job.listed:
                 recipients = await sql.list_deliveries(self._pool, job.broadcast, self._moment())
@@ -532,7 +568,7 @@ class Broadcaster(EventLoopActor):
         finally:
             job.working = False
             self._wake.set()
-        if job.after != after:  # it was paused and resumed meanwhile: they are read anew
+        if job.rewinds != rewinds:  # they are read anew
             return
         now = self._timer.now()
         for row in rows:
@@ -566,9 +602,12 @@ class Broadcaster(EventLoopActor):
             job.working = False
             self._wake.set()
         if row is not None:
+            self._changed.add(job.broadcast)
             self._jobs.pop(job.broadcast, None)
             self._look_at = -math.inf  # for another's turn
             counts = {name: row[name] for name in ("recipients", "sent", "failed", "blocked")}
             log.info("a broadcast is finished", broadcast=job.broadcast, **counts)
-        elif not job.paused:
-            job.after, job.exhausted = 0, False  # somebody is left after all
+        elif not job.paused:  # it runs no more, or somebody is left after all
+            job.after, job.exhausted = 0, False
+            job.rests_until = self._timer.now() + REST_SECONDS
+            self._doubt(job.broadcast)
