@@ -7,12 +7,11 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, JsonValue, StringConstraints
 
-from protocols.messages.base import Language, Message, Role
+from protocols.messages.base import Language, Message, Role, UserNumber
 from protocols.messages.broadcasts import AdminCommand
 
 SpreadsheetKind: TypeAlias = Literal["users", "results", "questions"]
 ActOutcome: TypeAlias = Literal["done", "refused", "failed"]
-UserNumber = Annotated[int, Field(ge=1, lt=2**63)]
 RelayName = Annotated[str, StringConstraints(pattern=r"^[a-z ]{1,50}$")]
 
 
