@@ -138,11 +138,14 @@ def _subject(bank: BankFile, known: Subject | None, requested: str | None) -> Su
 
 
 def _with_topics(subject: Subject, topics: tuple[Topic, ...], *, replace: bool) -> Subject:
-    """`subject` with `topics` besides its own; where both have one, `replace` says whose title stands."""
+    """`subject` with `topics` besides its own; where both have one, `replace` says whose title stands in a language."""
     merged = {topic.slug: topic for topic in subject.topics}
     for topic in topics:
-        if replace or topic.slug not in merged:
+        known = merged.get(topic.slug)
+        if known is None:
             merged[topic.slug] = topic
+        elif replace:
+            merged[topic.slug] = topic.model_copy(update={"title": {**known.title, **topic.title}})
     if tuple(merged.values()) == subject.topics:
         return subject
     return _declared({**dict(subject), "topics": tuple(merged.values())})

@@ -279,3 +279,11 @@ def test_the_published_schema_takes_the_demo_bank_and_refuses_what_the_check_ref
     wrongs: list[dict[str, Any]] = [{"topic": "nope"}, {"optoins": []}, {"extra": {"year": "old"}}]
     for wrong in [*wrongs, {"kind": "essay"}]:
         assert not validator.is_valid({**entries[0].content, **wrong})
+
+
+def test_a_title_in_one_language_leaves_the_other_as_it_is() -> None:
+    known = Subject.model_validate(
+        {"slug": "s", "title": "S", "topics": [{"slug": "cell", "title": {"ru": "Клетка", "en": "The cell"}}]}
+    )
+    file = BankFile(format="yaml", subject="s", topics=[Topic.model_validate({"slug": "cell", "title": "Клетки"})])
+    assert check(file, known, None).subject.topics[0].title == {"ru": "Клетки", "en": "The cell"}

@@ -173,11 +173,11 @@ async def test_what_one_department_looks_at_is_no_other_ones_to_see(
 async def test_a_file_that_is_too_large_is_refused_before_it_is_read(
     visitor: aiohttp.ClientSession, editor: Client
 ) -> None:
-    visitor.cookie_jar.update_cookies({"session": editor.token or ""}, visitor._base_url)  # as the page would have it
+    headers = {"Cookie": f"session={editor.token}"}
     form = aiohttp.FormData()
     form.add_field("csrf", "0" * 64)
     form.add_field("file", io.BytesIO(b"x" * (33 << 20)), filename="large.yaml")
-    async with visitor.post("/bank/checks", data=form) as response:
+    async with visitor.post("/bank/checks", data=form, headers=headers) as response:
         assert response.status == 413
 
 
