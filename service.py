@@ -304,8 +304,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             with suppress(ActorDeadError, MailboxFull):  # it looks by itself after a while
                 broadcaster.tell(Look())
 
-        broadcast_desk = BroadcastDesk(pg, live, clock, look_at_broadcasts)
-        background(Reminders(pg, clock, look_at_broadcasts).keep())
+        broadcast_desk = BroadcastDesk(pg, live, clock, SystemRandom(), look_at_broadcasts)
+        background(Reminders(pg, clock, SystemRandom(), look_at_broadcasts).keep())
         drawing = Drawing()
         stack.push_async_callback(drawing.close)
 
@@ -339,7 +339,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await checks.open()
         stack.push_async_callback(checks.close)
         background(checks.keep())
-        reports = ReportDesk(pg, bank, clock, look_at_broadcasts)
+        reports = ReportDesk(pg, bank, clock, SystemRandom(), look_at_broadcasts)
         contests = ContestDesk(pg, clock, bank, accounts, surroundings.random, to_sessions.ask, show_past)
         router = Router(
             accounts,

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
+from random import Random
 
 import orjson
 import structlog
@@ -46,12 +47,17 @@ PICTURES_AT_ONCE = 2  # decoded, for each may take a hundred megabytes
 
 
 class BroadcastDesk:
-    """`clock` tells microseconds since 1970; `scheduled` is called when something was scheduled."""
+    """`clock` tells microseconds since 1970; `scheduled` is called when something was scheduled. `random` draws what
+    tells a broadcast from all others.
+    """
 
-    def __init__(self, pool: Pool, live: Live, clock: Callable[[], int], scheduled: Callable[[], None]) -> None:
+    def __init__(
+        self, pool: Pool, live: Live, clock: Callable[[], int], random: Random, scheduled: Callable[[], None]
+    ) -> None:
         self._pool = pool
         self._live = live
         self._clock = clock
+        self._random = random
         self._scheduled = scheduled
         self._decoding = asyncio.Semaphore(PICTURES_AT_ONCE)
 
@@ -81,6 +87,7 @@ class BroadcastDesk:
             recipients=recipients,
             now=now,
             start_at=message.start_at,
+            random=self._random,
             request=None if message.request is None else f"{message.user} {message.request}",
         )
         log.info("a broadcast was created", broadcast=row["id"], by=message.user, recipients=recipients)

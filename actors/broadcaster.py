@@ -158,6 +158,7 @@ class Job:
     """A running broadcast: where reading has come to, and who is next."""
 
     broadcast: int
+    nonce: int
     meter: Meter
     listed: bool
     content: BroadcastContent | None = None
@@ -448,7 +449,7 @@ class Broadcaster(EventLoopActor):
         outcome: Outcome = Offline()
         try:
             if courier is not None:
-                number = random_id(broadcast, telegram)
+                number = random_id(job.nonce, telegram)
                 async with asyncio.timeout(DELIVER_SECONDS):
                     outcome = await courier.deliver(telegram, recipient.access_hash, content, number)
         except OSError as error:  # a timeout among them
@@ -543,7 +544,7 @@ class Broadcaster(EventLoopActor):
         if job is None:
             at_once = sum(not job.paused for job in self._jobs.values())
             if state == "running" and at_once < MOST_AT_ONCE:
-                self._jobs[broadcast] = Job(broadcast, Meter(), row["listed"])
+                self._jobs[broadcast] = Job(broadcast, row["nonce"], Meter(), row["listed"])
                 log.info("a broadcast is taken up", broadcast=broadcast, left=row["left"])
         elif state not in ("running", "paused"):
             del self._jobs[broadcast]

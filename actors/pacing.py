@@ -19,13 +19,14 @@ RECOVERY_SECONDS = 60.0  # from standing still to the whole rate
 RATE_SECONDS = 10
 
 
-def random_id(broadcast: int, telegram: int) -> int:
+def random_id(nonce: int, telegram: int) -> int:
     """The `random_id` of a delivery: always the same one, so that Telegram refuses what is sent a second time.
 
-    The first eight bytes, as a signed big-endian number, of SHA-256 over both ids in eight big-endian bytes each;
+    `nonce` is the broadcast's own, drawn when it was made: its id may have been another's, in another database.
+    The first eight bytes, as a signed big-endian number, of SHA-256 over both in eight big-endian bytes each;
     the next eight if these are all zero, which to Telegram means none.
     """
-    digest = sha256(broadcast.to_bytes(8, "big", signed=True) + telegram.to_bytes(8, "big", signed=True)).digest()
+    digest = sha256(nonce.to_bytes(8, "big", signed=True) + telegram.to_bytes(8, "big", signed=True)).digest()
     first, second = (int.from_bytes(digest[at : at + 8], "big", signed=True) for at in (0, 8))
     return first or second or 1
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import sha256
+from random import Random
 from typing import get_args
 
 import structlog
@@ -30,9 +31,10 @@ TEXTS: Mapping[Language, str] = {
 class Reminders:
     """`clock` tells microseconds since 1970; `scheduled` is called when messages were scheduled."""
 
-    def __init__(self, pool: Pool, clock: Callable[[], int], scheduled: Callable[[], None]) -> None:
+    def __init__(self, pool: Pool, clock: Callable[[], int], random: Random, scheduled: Callable[[], None]) -> None:
         self._pool = pool
         self._clock = clock
+        self._random = random
         self._scheduled = scheduled
 
     async def keep(self) -> None:
@@ -56,7 +58,7 @@ class Reminders:
                 if (users := joined.get(language, [])) and row["starts_at"] > now
                 for start in range(0, len(users), MOST_USERS)
             ]
-            scheduled = await sql.remind(self._pool, row["id"], reminders, now)
+            scheduled = await sql.remind(self._pool, row["id"], reminders, now, self._random)
             log.info("a contest was reminded of", contest=row["id"], messages=scheduled)
             if scheduled:
                 self._scheduled()

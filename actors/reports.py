@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from random import Random
 from typing import Final
 
 import structlog
@@ -28,10 +29,13 @@ LONGEST_QUESTION: Final = 120  # characters of a question by which it is known a
 class ReportDesk:
     """`clock` tells microseconds since 1970; `scheduled` is called when a message was scheduled."""
 
-    def __init__(self, pool: Pool, bank: Bank, clock: Callable[[], int], scheduled: Callable[[], None]) -> None:
+    def __init__(
+        self, pool: Pool, bank: Bank, clock: Callable[[], int], random: Random, scheduled: Callable[[], None]
+    ) -> None:
         self._pool = pool
         self._bank = bank
         self._clock = clock
+        self._random = random
         self._scheduled = scheduled
 
     async def page(self, message: m.ListReports) -> m.QuestionReports:
@@ -72,6 +76,7 @@ class ReportDesk:
             answer=message.answer,
             now=moment(self._clock()),
             word=word,
+            random=self._random,
         )
         if row is None:
             raise m.Conflict(f"The report {message.report} is closed already.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any, Literal, TypeAlias
 
 from asyncpg import Record
@@ -70,15 +71,17 @@ async def add(
     recipients: int,
     now: datetime,
     start_at: datetime | None,
+    random: Random,
     request: str | None = None,
 ) -> Record:
     """Keep a new broadcast, scheduled where it has a start; returns the shown columns, also where this request has
-    made it before.
+    made it before. `random` draws its nonce.
     """
     row = await db.fetchrow(
         f"""INSERT INTO broadcasts
-                (state, text, entities, buttons, image, digest, audience, recipients, created_at, start_at, request)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                (state, text, entities, buttons, image, digest, audience, recipients, created_at, start_at, request,
+                 nonce)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
             ON CONFLICT (request) DO UPDATE SET request = excluded.request RETURNING {SHOWN}""",  # noqa: S608 a constant
         "draft" if start_at is None else "scheduled",
         content.text,
@@ -91,6 +94,7 @@ async def add(
         now,
         start_at,
         request,
+        random.getrandbits(63),
     )
     assert row is not None
     return row
@@ -143,9 +147,9 @@ async def next_start(db: Executor) -> datetime | None:
 
 
 async def states(db: Executor, known: Collection[int]) -> list[Record]:
-    """`id`, `state`, `listed` and `left` of these and of all that run, in the order in which they started."""
+    """`id`, `nonce`, `state`, `listed` and `left` of these and of all that run, in the order in which they started."""
     return await db.fetch(
-        """SELECT id, state, listed, recipients - sent - failed - blocked AS left
+        """SELECT id, nonce, state, listed, recipients - sent - failed - blocked AS left
            FROM broadcasts WHERE state = 'running' OR id = ANY ($1) ORDER BY started_at, id""",
         known,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import Random
 
 from asyncpg import Record
 
@@ -219,7 +220,7 @@ async def joined_by_language(db: Pool, contest: int) -> dict[str, list[int]]:
     return {row["language"]: row["users"] for row in rows}
 
 
-async def remind(pool: Pool, contest: int, reminders: Sequence[Reminder], now: datetime) -> int:
+async def remind(pool: Pool, contest: int, reminders: Sequence[Reminder], now: datetime, random: Random) -> int:
     """Schedule these messages for now and note that it is done, in one transaction; returns how many there are.
 
     0 as well when it was done before.
@@ -236,7 +237,7 @@ async def remind(pool: Pool, contest: int, reminders: Sequence[Reminder], now: d
             recipients = await broadcasts.count_audience(connection, audience, now)
             if recipients:
                 await broadcasts.add(
-                    connection, reminder.content, audience, recipients=recipients, now=now, start_at=now
+                    connection, reminder.content, audience, recipients=recipients, now=now, start_at=now, random=random
                 )
                 scheduled += 1
     return scheduled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from random import Random
 from typing import Final
 
 from asyncpg import Record
@@ -45,7 +46,14 @@ async def show(pool: Pool, report: int) -> Record | None:
 
 
 async def close(
-    pool: Pool, report: int, *, by: int, answer: str, now: datetime, word: Callable[[Language], BroadcastContent]
+    pool: Pool,
+    report: int,
+    *,
+    by: int,
+    answer: str,
+    now: datetime,
+    word: Callable[[Language], BroadcastContent],
+    random: Random,
 ) -> tuple[Record | None, bool]:
     """Close an open report and schedule a message about it to whoever made it, in one transaction.
 
@@ -67,7 +75,9 @@ async def close(
         if recipients:
             language = await connection.fetchval("SELECT language FROM users WHERE id = $1", row["user_id"])
             content = word(language)
-            await broadcasts.add(connection, content, audience, recipients=recipients, now=now, start_at=now)
+            await broadcasts.add(
+                connection, content, audience, recipients=recipients, now=now, start_at=now, random=random
+            )
         return row, recipients > 0
 
 

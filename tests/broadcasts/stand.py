@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
+from random import SystemRandom
 from typing import Any
 
 import asyncpg
@@ -109,7 +110,7 @@ class Stand:
         self.telegram = Telegram(self.time)
         self.live = Live()
         self.forgotten: list[int] = []
-        self.desk = BroadcastDesk(pool, self.live, self.time.clock, lambda: self.look())
+        self.desk = BroadcastDesk(pool, self.live, self.time.clock, SystemRandom(), lambda: self.look())
         self.ref: ActorRef[Broadcaster] | None = None
 
     def start(self, *, rate: float = 25.0, quiet: QuietHours | None = None, courier: bool = True) -> None:

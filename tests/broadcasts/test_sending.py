@@ -399,6 +399,19 @@ async def test_after_a_crash_the_next_actor_goes_on_and_nobody_gets_it_twice(sta
     assert len(stand.telegram.calls) > 300, "some were sent a second time, and refused"
 
 
+async def test_in_another_database_messages_are_not_taken_for_old_ones(stand: Stand) -> None:
+    """Ids of broadcasts begin anew there, while people and their chats are the same."""
+    await stand.people(1)
+    for text in ("One", "Two"):
+        stand.start()
+        await stand.begin(broadcast := await stand.create(text))
+        assert broadcast == 1
+        await stand.finished(broadcast)
+        await stand.stop()
+        await stand.hand("TRUNCATE broadcasts, deliveries RESTART IDENTITY")
+    assert stand.telegram.received(1) == ["One", "Two"]
+
+
 async def test_what_a_stop_finds_on_its_way_is_written_down(stand: Stand) -> None:
     await stand.people(*range(1, 101))
     stand.start()
