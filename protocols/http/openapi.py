@@ -239,7 +239,7 @@ def _refusals(route: Route) -> Iterator[int]:
 
 
 def _file_schema(media: str) -> Json:
-    return {} if media == "application/json" else {"type": "string", "format": "binary"}
+    return {} if media in ("application/json", "application/yaml") else {"type": "string", "format": "binary"}
 
 
 def _problem(status: int) -> Json:

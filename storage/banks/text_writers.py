@@ -68,17 +68,21 @@ _Dumper.add_representer(str, _represent)
 class Yaml:
     separator = ""
 
+    def __init__(self) -> None:
+        self._empty = True
+
     def head(self, subject: Subject) -> str:
         return _yaml(_heading(subject)) + "questions:\n"
 
     def question(self, question: Question) -> str:
+        self._empty = False
         return _yaml([question])
 
     def remark(self, text: str) -> str:
         return ""
 
     def tail(self) -> str:
-        return ""
+        return "  []\n" if self._empty else ""
 
 
 def _yaml(value: object) -> str:
