@@ -16,6 +16,7 @@ from protocols.telegram import encoding
 from protocols.telegram.connection import Connection, may_be_done, name_of
 from protocols.telegram.files import Files, is_stale_reference
 from protocols.telegram.gates import Crowded, Gate
+from protocols.telegram.sent import Sent
 from protocols.telegram.values import (
     Attachment,
     Flooded,
@@ -71,8 +72,9 @@ class TelegramSender:
     (with the same `random_id`, so that nothing is there twice), and a short FLOOD_WAIT is waited for.
     """
 
-    def __init__(self, connection: Connection, broadcasts_a_second: float) -> None:
+    def __init__(self, connection: Connection, broadcasts_a_second: float, sent: Sent) -> None:
         self._connection = connection
+        self._sent = sent
         self._files = Files(connection)
         rate, burst = MESSAGES_A_SECOND, BURST
         if broadcasts_a_second > MESSAGES_A_SECOND:  # a data centre of one's own, with other limits
@@ -82,14 +84,19 @@ class TelegramSender:
         self._chats: dict[int, Gate] = {}
 
     async def send(self, peer: Peer, outgoing: Outgoing, random_id: int, *, broadcast: bool = False) -> int | None:
-        """The id of the new message; None: Telegram has had `random_id` before, and sent nothing.
+        """The id of the message, which may have been sent before; None: Telegram has had `random_id`, and sent
+        nothing now, but which message that was is not known.
 
-        A broadcast is tried once, and told at once what became of it.
+        A broadcast is tried once, and told at once what became of it: None says that it was sent before.
         """
         if broadcast:
             async with _within(BROADCAST_SECONDS):
                 return await self._send(peer, outgoing, random_id, broadcast)
-        return await _patiently(lambda: self._send(peer, outgoing, random_id, broadcast))
+        number = await _patiently(lambda: self._send(peer, outgoing, random_id, broadcast))
+        if number is None:
+            return await self._sent.number_of(random_id)
+        self._sent.learn(random_id, number)
+        return number
 
     async def edit(self, peer: Peer, message: int, outgoing: Outgoing) -> None:
         """Change a message into another one. That it is like that already is no error."""

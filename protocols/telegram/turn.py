@@ -63,7 +63,9 @@ LONGEST_TOAST: Final = 190  # Telegram takes 200
 
 
 class Sends(Protocol):
-    """What the bot needs of a sender. Each raises an `Undelivered`; `send` returns None for what was sent before."""
+    """What the bot needs of a sender. Each raises an `Undelivered`; `send` returns None for what was sent before and
+    is not known.
+    """
 
     async def send(self, peer: Peer, outgoing: Outgoing, random_id: int, *, broadcast: bool = False) -> int | None: ...
     async def edit(self, peer: Peer, message: int, outgoing: Outgoing) -> None: ...
@@ -192,12 +194,12 @@ class Turn:
         pictured = None if outgoing.picture is None else wanted
         if below or (shown is None) != (pictured is None) or not await self._edited(old[0], outgoing):
             try:
-                sent = await self.send(outgoing)
+                sent = await self._send_menu(outgoing)
             except Refused as error:
                 if pictured is None:
                     raise
                 log.warning("Telegram does not take a picture", why=str(error))
-                pictured, sent = None, await self.send(_plain(screen))
+                pictured, sent = None, await self._send_menu(_plain(screen))
             self._remember("menu", sent)
             await self.delete(*[message for message in old if message != sent])
         self._remember("picture", pictured)
@@ -232,6 +234,13 @@ class Turn:
         """Send a message; its random id belongs to what came, so sending it again sends nothing."""
         self._sent += 1
         return await self._sender.send(self.peer, outgoing, random_id_of(f"{self.identity} {self._sent}"))
+
+    async def _send_menu(self, outgoing: Outgoing) -> int | None:
+        """Send a message that must be found again: a second time, where it is not known which the first was."""
+        sent = await self.send(outgoing)
+        if sent is None:
+            sent = await self._sender.send(self.peer, outgoing, random_id_of(f"{self.identity} {self._sent} anew"))
+        return sent
 
     async def say(self, text: str) -> None:
         """A word beside the menu."""

@@ -21,6 +21,7 @@ from protocols import messages as m
 from protocols.telegram import decoding, metrics
 from protocols.telegram.connection import name_of
 from protocols.telegram.handling import Handling
+from protocols.telegram.sent import Sent
 from protocols.telegram.values import Offline, Sender, Undelivered
 
 log = structlog.get_logger()
@@ -101,10 +102,11 @@ class _Held(NamedTuple):
 
 
 class Updates:
-    """`receive` takes what comes; `handling` gets what people did."""
+    """`receive` takes what comes; `handling` gets what people did, `sent` the ids of the bot's own messages."""
 
-    def __init__(self, ask: Ask, handling: Handling) -> None:
+    def __init__(self, ask: Ask, handling: Handling, sent: Sent) -> None:
         self._ask = ask
+        self._sent = sent
         self._handling = handling
         self._state: State | None = None  # up to which updates were taken; None: not known yet
         self._reached: State | None = None  # up to which all is handled
@@ -235,6 +237,9 @@ class Updates:
             log.exception("an update was let be", update=type(update).__name__)
 
     def _submit(self, update: TLObject, users: People) -> None:
+        if isinstance(update, raw.types.UpdateMessageID):
+            self._sent.learn(update.random_id, update.id)
+            return
         person = decoding.person_of(update)
         if person is None:
             return

@@ -14,6 +14,7 @@ from protocols import messages as m
 from protocols.telegram.connection import Connection, WrongSetting
 from protocols.telegram.handling import Handling
 from protocols.telegram.sender import TelegramSender
+from protocols.telegram.sent import Sent
 from protocols.telegram.updates import Ask, Updates
 from protocols.telegram.values import Incoming, Undelivered
 from settings import Settings
@@ -63,10 +64,11 @@ async def opened(
         lambda container: updates.receive(container),
         lambda: updates.reconnected(),
     )
-    sender = TelegramSender(connection, settings.broadcast.messages_per_second)
+    sent = Sent()
+    sender = TelegramSender(connection, settings.broadcast.messages_per_second, sent)
     bot = make_bot(sender)
     handling = Handling(bot.handle, bot.apologise)
-    updates = Updates(ask, handling)
+    updates = Updates(ask, handling, sent)
     try:
         async with asyncio.TaskGroup() as tasks:
             running = [

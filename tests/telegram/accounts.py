@@ -110,6 +110,8 @@ class Bot:
         self.journal: list[int | tuple[int, ...] | None] = []
         self.other: list[raw.types.UpdateBotStopped] = []
         self.random_ids: dict[int, int] = {}
+        self.sent_as: dict[int, int] = {}
+        """The random ids of the bot's own messages; the difference tells them."""
         self.queries: dict[int, Query] = {}
         self.commands: dict[tuple[bytes, str], list[raw.types.BotCommand]] = {}
         self.new_bucket = Bucket()

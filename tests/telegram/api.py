@@ -262,6 +262,8 @@ class Api:
             elif entry is not None and (message := bot.messages.get(abs(entry))) is not None:
                 if entry > 0:
                     new[message.id] = message
+                    if (random_id := bot.sent_as.get(message.id)) is not None:
+                        other.append(raw.types.UpdateMessageID(id=message.id, random_id=random_id))
                 elif message.id not in new:
                     edits[message.id] = message
                     other.append(raw.types.UpdateEditMessage(message=message.as_raw(), pts=pts, pts_count=1))
@@ -364,6 +366,7 @@ class Api:
             file=file,
             reply_to=request.reply_to_msg_id,
         )
+        self._bot.sent_as[message.id] = request.random_id
         if isinstance(chat, Phone):
             chat.random_ids = (*chat.random_ids, request.random_id)
         self.counts["sent"] += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import JsonValue
+
 from protocols.catalogue import Texts
 from protocols.messages import (
     AccountExport,
@@ -106,7 +108,7 @@ async def open_link(turn: Turn, *, below: bool = False) -> None:
 async def link(turn: Turn, given: str, *, below: bool = False) -> None:
     """Join this account with the one that made the code."""
     t = turn.t
-    joins = {"identity": turn.identity, "user": turn.user}
+    joins: dict[str, JsonValue] = {"identity": turn.identity, "user": turn.user}
     before = turn.state.get("joins")
     # Where the chat has another account than when this came, it was joined then, and only nobody was told.
     joined = isinstance(before, dict) and before.get("identity") == turn.identity and before.get("user") != turn.user

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 
+import pytest
+
 from tests.api.banks import Bank
 from tests.api.client import Client, connect
 from tests.running import Service
-from tests.telegram.bot.student import begins, newcomer
+from tests.telegram.bot.student import begins, menu, newcomer, one_message
 from tests.telegram.bot.test_broadcast import administrator, copies, people
 from tests.telegram.center import DataCenter
 
@@ -45,6 +47,39 @@ async def test_accounts_that_were_joined_unseen_are_told_to_be_joined(
     student.write(f"/link {code}")
     await student.sees("🔗 Готово", timeout=30)
     assert (await web.get("/me"))["telegram"]
+
+
+async def test_a_menu_whose_id_was_lost_on_the_way_stays_the_menu(center: DataCenter, bank: Bank) -> None:
+    student = await newcomer(center)
+    center.lose_next_answer("messages.sendMessage")
+    student.write("/help")
+    await student.sees("Что я умею")
+    await one_message(student)
+    sent = menu(student).id
+    await student.press("Меню")
+    await student.sees("Чем займёмся?")
+    assert menu(student).id == sent, "it is edited in place"
+
+
+async def test_a_menu_that_telegram_tells_nothing_of_is_sent_once_more(
+    center: DataCenter, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Untold(dict[int, int]):
+        def get(self, *_: object) -> None:  # type: ignore[override]
+            return None
+
+    monkeypatch.setattr(center.bot, "sent_as", Untold())
+    student = await newcomer(center)
+    center.lose_next_answer("messages.sendMessage")
+    student.write("/help")
+    await student.until(lambda: str(student.as_text()).count("Что я умею") == 2, what="the same once more")
+    lost, kept = [shown.id for shown in student.chat if shown.from_bot][-2:]
+    await student.press("Меню", message_id=lost)
+    await student.sees("Чем займёмся?")
+    assert lost not in [shown.id for shown in student.chat], "its keyboard is gone"
+    student.write("/menu")
+    await one_message(student)
+    assert kept not in [shown.id for shown in student.chat]
 
 
 async def test_a_mass_message_is_drafted_and_started_once(center: DataCenter, bank: Bank, service: Service) -> None:
