@@ -20,6 +20,7 @@ Hand: TypeAlias = Literal["keyboard", "touch", "forms"]  # "forms": without scri
 SIZES: Final[dict[Size, tuple[int, int]]] = {"phone": (390, 800), "desktop": (1280, 800)}
 PATIENCE: Final = 15_000  # milliseconds
 _names = count(1)
+expect.set_options(timeout=PATIENCE)
 
 
 @asynccontextmanager
@@ -147,7 +148,7 @@ async def answer_rightly(person: Person) -> str:
         await page.keyboard.press("Enter")
     else:
         await person.press(page.locator("form.answer button.big"))
-    await page.locator(".verdict h1").wait_for()
+    await expect(page.locator(".verdict h1")).to_be_visible()
     return kind
 
 

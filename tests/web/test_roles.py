@@ -177,6 +177,7 @@ SEEN = {
         GET /admin/parked
         POST /admin/parked
         GET /admin/audit
+        GET /admin/analytics
         GET /admin/broadcasts
         POST /admin/broadcasts
         GET /admin/broadcasts/new

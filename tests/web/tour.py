@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import orjson
 from playwright.async_api import Browser
 
 from protocols.web.pages import PAGES
-from tests.api.banks import RIGHT, Bank
+from tests.api.banks import QUESTIONS, RIGHT, Bank, bank_file
 from tests.api.client import Client, connect
 from tests.broadcasts.stand import add_people
 from tests.running import Service
@@ -24,8 +25,6 @@ UNSEEN = {
     "/admin",
     "/admin/exports/{kind}.xlsx",
     "/admin/contests/{contest}/results.xlsx",
-    "/admin/broadcasts/{broadcast}/picture",
-    "/admin/broadcasts/{broadcast}/stream",
     "/bank/checks/{check}/state",
     "/bank/checks/{check}/errors.xlsx",
     "/bank/checks/{check}/pictures/{picture}",
@@ -33,6 +32,8 @@ UNSEEN = {
     "/bank/subjects/{subject}/export",
     "/bank/subjects/{subject}/template.xlsx",
     "/bank/subjects/{subject}/questions/{question}/drawn/{number}",
+    "/admin/broadcasts/{broadcast}/picture",
+    "/admin/broadcasts/{broadcast}/stream",
 }
 
 
@@ -64,6 +65,8 @@ async def tour(
     async with somebody(browser, service, size, hand) as person:
         await sign_in(person, admin.login)
         async for path, name in _as_admin(person, admin, service):
+            yield path, name, person
+        async for path, name in _as_department(person, bank):
             yield path, name, person
         async for path, name in as_department(person, admin, bank):
             yield path, name, person
@@ -139,7 +142,14 @@ async def _as_admin(person: Person, admin: Client, service: Service) -> AsyncIte
         student = await connection.fetchval("SELECT max(id) FROM users WHERE role = 'student' AND telegram_id IS NULL")
     finally:
         await connection.close()
-    for path in ("/admin/users", "/admin/exports", "/admin/parked", "/admin/contests", "/admin/contests/new"):
+    for path in (
+        "/admin/users",
+        "/admin/exports",
+        "/admin/parked",
+        "/admin/analytics",
+        "/admin/contests",
+        "/admin/contests/new",
+    ):
         await person.go(path)
         yield path, path.strip("/").replace("/", "-")
     contest = (await admin.get("/admin/contests"))["items"][0]["id"]
@@ -167,3 +177,28 @@ async def _as_admin(person: Person, admin: Client, service: Service) -> AsyncIte
     yield "/admin/broadcasts", "admin-broadcasts"
     await person.go("/admin/audit")
     yield "/admin/audit", "admin-audit"
+
+
+async def _as_department(person: Person, bank: Bank) -> AsyncIterator[tuple[str, str]]:
+    """Which an administrator may do as well."""
+    page = person.page
+    subject = f"/bank/subjects/{bank.subject}"
+    for path, at, name in (
+        ("/bank", "/bank", "bank"),
+        ("/bank/new-subject", "/bank/new-subject", "bank-new-subject"),
+        ("/bank/reports", "/bank/reports", "bank-reports"),
+        ("/bank/subjects/{subject}", subject, "bank-subject"),
+        ("/bank/subjects/{subject}/declaration", f"{subject}/declaration", "bank-declaration"),
+        ("/bank/subjects/{subject}/questions/{question}", f"{subject}/questions/match", "bank-question"),
+        ("/bank/subjects/{subject}/questions/{question}/edit", f"{subject}/questions/match/edit", "bank-edit"),
+    ):
+        await person.go(at)
+        yield path, name
+    await person.go("/bank")
+    spoilt = bank_file(bank.subject, [*QUESTIONS[:2], QUESTIONS[0] | {"id": "spoilt", "key": "none"}])
+    await page.locator("input[type=file]").set_input_files(
+        {"name": "вопросы.json", "mimeType": "application/json", "buffer": orjson.dumps(spoilt)}
+    )
+    await person.press_named("Проверить файл")
+    await page.locator("dl.counts").wait_for()
+    yield "/bank/checks/{check}", "bank-check"
