@@ -15,6 +15,7 @@ from protocols.catalogue import mark
 from protocols.messages import KINDS, Refusal
 from protocols.telegram.screens.refusals import sorry
 from protocols.telegram.screens.words import KIND_NAMES, in_words, key_in_words, plain
+from protocols.web.fault_words import in_language
 from protocols.web.markup import html_of, inline_html
 from protocols.web.visit import Visit
 
@@ -39,6 +40,7 @@ _ENVIRONMENT.globals.update(
     FILTERS=FILTERS,
     KINDS=KINDS,
     KIND_NAMES=KIND_NAMES,
+    fault=in_language,
     given_in_words=in_words,
     key_in_words=key_in_words,
     request_id=lambda: secrets.token_urlsafe(12),
