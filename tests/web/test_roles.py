@@ -99,6 +99,7 @@ CALLS = {
         GET /admin/exports/contests/{file}
         GET /admin/parked
         POST /admin/parked/{relay}/{position}/retry
+        GET /admin/analytics
         GET /admin/audit
         GET /admin/analytics
     """,

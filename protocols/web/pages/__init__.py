@@ -5,6 +5,7 @@ from typing import Final
 from protocols.web.pages import (
     account,
     administration,
+    analytics,
     bank_checks,
     bank_questions,
     bank_subjects,
@@ -24,6 +25,7 @@ PAGES: Final = (
     *contests.PAGES,
     *contest_plans.PAGES,
     *administration.PAGES,
+    *analytics.PAGES,
     *broadcasts.PAGES,
     *bank_checks.PAGES,
     *bank_questions.PAGES,

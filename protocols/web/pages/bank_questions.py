@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -106,9 +107,13 @@ async def question(visit: Visit) -> web.Response:
     history = await visit.expect(m.QuestionHistory, said(m.ShowHistory, **which))
     waiting = await visit.expect(m.QuestionReports, said(m.ListReports, **which, limit=100))
     closed = await visit.expect(m.QuestionReports, said(m.ListReports, **which, open=False, limit=100))
+    quality: m.QuestionQuality | None = None
+    with suppress(m.Unavailable):  # the page is worth showing without it
+        quality = await visit.expect(m.QuestionQuality, said(m.ShowQuestionQuality, **which))
     return render(
         visit,
         "bank_question.html",
+        quality=quality,
         declared=declared,
         topics=_topics(visit, declared),
         question=shown,
