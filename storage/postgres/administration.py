@@ -20,6 +20,8 @@ SEARCH_SECONDS: Final = 10.0
 _SHOWN: Final = """id, login, name, language, grade, role, blocked, notifications,
                    telegram_id IS NOT NULL AS telegram, registered_at, last_seen_at"""
 
+_ADMINISTERS: Final = "role = 'admin' AND NOT blocked AND joined_into IS NULL"
+
 
 class LastAdministrator(Exception):
     """The change would leave nobody who administers; it was rolled back."""
@@ -63,7 +65,7 @@ async def change_user(pool: Pool, user: int, role: Role | None, blocked: bool | 
     """Set what is not None; returns the shown columns, None when there is no such user. Raises LastAdministrator."""
     async with transaction(pool) as connection:
         # Two who take the role from each other come one after the other.
-        await connection.execute("SELECT FROM users WHERE role = 'admin' AND NOT blocked ORDER BY id FOR UPDATE")
+        await connection.execute(f"SELECT FROM users WHERE {_ADMINISTERS} ORDER BY id FOR UPDATE")
         row = await connection.fetchrow(
             f"""UPDATE users SET role = coalesce($2, role), blocked = coalesce($3, blocked)
                 WHERE id = $1 AND joined_into IS NULL RETURNING {_SHOWN}""",  # noqa: S608 a constant
@@ -71,7 +73,7 @@ async def change_user(pool: Pool, user: int, role: Role | None, blocked: bool | 
             role,
             blocked,
         )
-        if not await connection.fetchval("SELECT EXISTS (SELECT FROM users WHERE role = 'admin' AND NOT blocked)"):
+        if not await connection.fetchval(f"SELECT EXISTS (SELECT FROM users WHERE {_ADMINISTERS})"):  # noqa: S608 a constant
             raise LastAdministrator
         return row
 

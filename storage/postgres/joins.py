@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from protocols.messages.base import ROLES
 from storage.postgres.contests import move_entries
 from storage.postgres.pool import Connection, Pool, transaction
 
@@ -88,7 +89,7 @@ async def complete(pool: Pool, source: int, target: int) -> bool:
     """
     async with transaction(pool) as connection:
         rows = await connection.fetch(
-            "SELECT id, telegram_id, joined_into FROM users WHERE id = ANY ($1) ORDER BY id FOR UPDATE",
+            "SELECT id, telegram_id, role, joined_into FROM users WHERE id = ANY ($1) ORDER BY id FOR UPDATE",
             [source, target],
         )
         users = {row["id"]: row for row in rows}
@@ -96,11 +97,12 @@ async def complete(pool: Pool, source: int, target: int) -> bool:
             return False
         if source in users and users[source]["joined_into"] is None:
             await connection.execute(
-                "UPDATE users SET telegram_id = NULL, joined_into = $2 WHERE id = $1", source, target
+                "UPDATE users SET telegram_id = NULL, role = 'student', joined_into = $2 WHERE id = $1", source, target
             )
-            # Who has asked for silence in one of them is not written to; the rest is what they chose in `target`.
+            # Who has asked for silence in one of them is not written to; what they may do in one of them they may
+            # go on doing; the rest is what they chose in `target`.
             await connection.execute(
-                """UPDATE users SET telegram_id = $3, grade = coalesce(users.grade, former.grade),
+                """UPDATE users SET telegram_id = $3, role = $4, grade = coalesce(users.grade, former.grade),
                        notifications = users.notifications AND former.notifications,
                        registered_at = least(users.registered_at, former.registered_at),
                        last_seen_at = greatest(users.last_seen_at, former.last_seen_at)
@@ -108,6 +110,7 @@ async def complete(pool: Pool, source: int, target: int) -> bool:
                 source,
                 target,
                 users[source]["telegram_id"],
+                max((user["role"] for user in users.values()), key=ROLES.index),
             )
             await connection.execute("UPDATE reports SET user_id = $2 WHERE user_id = $1", source, target)
             await move_entries(connection, source, target)

@@ -39,7 +39,7 @@ from protocols.messages import (
     TooMany,
     Training,
 )
-from storage.postgres import journal, read_models
+from storage.postgres import administration, journal, read_models
 from storage.postgres.journal import Journal
 from storage.postgres.pool import Pool
 from tests.postgres.stand import Clock, small_bank
@@ -182,6 +182,30 @@ async def test_what_either_has_done_is_the_one_accounts_and_is_counted_once(hous
     days = await house.pool.fetch("SELECT user_id, topic, answered, correct, score FROM days ORDER BY topic")
     assert [tuple(row) for row in days] == [(web, "cells", 5, 4, 4.0), (web, "plants", 3, 2, 2.0)]
     assert await house.pool.fetchval("SELECT count(*) FROM answers WHERE user_id = $1", web) == 8
+
+
+@pytest.mark.parametrize(
+    ("web_role", "telegram_role", "role"),
+    [("student", "admin", "admin"), ("editor", "admin", "admin"), ("admin", "student", "admin")],
+)
+async def test_the_one_account_has_the_higher_role_and_what_is_left_of_the_other_has_none(
+    house: House, web_role: str, telegram_role: str, role: str
+) -> None:
+    web, telegram = await house.web(), await house.telegram()
+    for user, given in ((web, web_role), (telegram, telegram_role)):
+        await house.pool.execute("UPDATE users SET role = $2 WHERE id = $1", user, given)
+    linked = await house.link(telegram, await house.code(web))
+    assert linked.profile.role == role
+    assert await house.pool.fetchval("SELECT role FROM users WHERE id = $1", telegram) == "student"
+
+
+async def test_what_is_left_of_a_joined_account_is_no_administrator(house: House) -> None:
+    """Else the last one could give the role away, and nobody would have it."""
+    web, telegram = await house.web(), await house.telegram()
+    await house.link(telegram, await house.code(web))
+    await house.pool.execute("UPDATE users SET role = 'admin' WHERE id = ANY ($1)", [web, telegram])
+    with pytest.raises(administration.LastAdministrator):
+        await administration.change_user(house.pool, web, "student", None)
 
 
 async def test_what_was_reported_goes_along(house: House) -> None:
