@@ -148,7 +148,7 @@ async def answer_rightly(person: Person) -> str:
         await page.keyboard.press("Enter")
     else:
         await person.press(page.locator("form.answer button.big"))
-    await expect(page.locator(".verdict h1")).to_be_visible()
+    await expect(page.locator(".verdict h1"), f"the verdict of {kind}").to_be_visible()
     return kind
 
 
