@@ -7,7 +7,7 @@ rules, a line break after two spaces or a backslash, backslash escapes, formulas
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -107,8 +107,8 @@ MOST_OPEN = 16  # styles inside styles
 
 _TOKEN = re.compile(
     r"""
-      \\(?P<escaped>[!-/:-@\[-`{-~])
-    | (?P<ticks>`+)(?!`)(?P<code>[^`](?:.*?[^`])??)(?P=ticks)(?!`)
+      (?P<escaped>(?:\\[!-/:-@\[-`{-~])+)
+    | (?P<ticks>`+)
     | \$\$(?P<display>(?:\\.|[^$\\])+)\$\$
     | \$(?![\s$])(?P<formula>(?:\\.|[^$\\])+)(?<!\s)\$(?!\d)
     | \[(?P<words>(?:\\.|[^\[\]\\])+)\]\((?P<link>https?://[^\s()<>]{1,2000})\)
@@ -116,6 +116,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_TICKS = re.compile("`+")
 
 
 @dataclass(slots=True)
@@ -130,15 +131,28 @@ def _inline(text: str, link: str | None = None) -> list[Piece]:
     pieces: list[Piece] = []
     opened: list[_Opened] = []
     waiting: Counter[str] = Counter()  # so that no closing mark is looked for in vain
+    closings = _ticks(text)
+    plain: list[str] = []  # that has not become a piece yet: there may be thousands of signs that mean themselves
     done = 0
-    for token in _TOKEN.finditer(text):
-        if token.start() > done:
-            pieces.append(Piece(text[done : token.start()], link=link))
+    while (token := _TOKEN.search(text, done)) is not None:
+        plain.append(text[done : token.start()])
         done = token.end()
         if (escaped := token["escaped"]) is not None:
-            pieces.append(Piece(escaped, link=link))
-        elif (code := token["code"]) is not None:
+            plain.append(escaped[1::2])
+            continue
+        closing = None
+        if (ticks := token["ticks"]) is not None:
+            closing = _closing(closings, len(ticks), done)
+            if closing is None:
+                plain.append(ticks)
+                continue
+        if plain:
+            pieces.append(Piece("".join(plain), link=link))
+            plain.clear()
+        if closing is not None:
+            code = text[done:closing]
             pieces.append(Piece(code.strip() or code, "code", link=link))
+            done = closing + len(ticks or "")
         elif (formula := token["display"]) is not None and formula.strip():
             pieces.append(Piece(" ".join(formula.split()), "display", link=link))
         elif (formula := token["formula"]) is not None:
@@ -159,9 +173,24 @@ def _inline(text: str, link: str | None = None) -> list[Piece]:
             pieces.append(Piece(marks, link=link))
         else:
             pieces.append(Piece(token[0], link=link))
-    if done < len(text):
-        pieces.append(Piece(text[done:], link=link))
+    pieces.append(Piece("".join((*plain, text[done:])), link=link))
     return [piece for piece in pieces if piece.text]
+
+
+def _ticks(text: str) -> dict[int, deque[int]]:
+    """Where backticks are, by how many of them."""
+    places: dict[int, deque[int]] = {}
+    for run in _TICKS.finditer(text):
+        places.setdefault(len(run[0]), deque()).append(run.start())
+    return places
+
+
+def _closing(places: dict[int, deque[int]], length: int, after: int) -> int | None:
+    """The first of the runs of this length that begins after `after`; those before it are dropped."""
+    runs = places.get(length, deque())
+    while runs and runs[0] <= after:
+        runs.popleft()
+    return runs[0] if runs else None
 
 
 def _closed(marks: str, opened: list[_Opened], waiting: Counter[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from protocols.formulas import plain
+from protocols.markdown import Piece, parse
 from protocols.messages import Entity
 from protocols.telegram.markup import bold, code, cut, italic, join, needs_picture, styled, utf16_len
 from protocols.telegram.values import Styled
@@ -221,3 +222,15 @@ def test_every_question_of_the_demo_banks_is_shown_without_a_trace_of_markup() -
 def test_the_questions_of_the_demo_banks_that_need_pictures_are_known() -> None:
     binomials = {"com-001", "com-002", "com-003", "com-004", "com-006", "com-007", "com-009", "pro-007", "gra-008"}
     assert {name for name, texts in questions() if any(map(needs_picture, texts))} == binomials | {"evo-006"}
+
+
+def test_signs_that_mean_themselves_are_one_piece_however_many() -> None:
+    assert parse("\\*" * 4096) == (Piece("*" * 4096),)
+    assert parse("a\\*" * 2048) == (Piece("a*" * 2048),)
+
+
+def test_code_ends_with_as_many_backticks_as_it_began_with() -> None:
+    runs = " ".join("`" * number for number in range(1, 125))
+    assert parse(runs) == (Piece(runs),)
+    assert parse("``a`b`` c `d`") == (Piece("a`b", "code"), Piece(" c "), Piece("d", "code"))
+    assert parse("\\`a`") == (Piece("`a`"),)
