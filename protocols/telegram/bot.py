@@ -9,7 +9,7 @@ from cachetools import LRUCache
 from pydantic import TypeAdapter, ValidationError
 
 from protocols.catalogue import LANGUAGES, texts
-from protocols.messages import Chat, MarkUnreachable, MeetChat, NotFound, PersonName, Refusal, Unavailable
+from protocols.messages import Chat, Forbidden, MarkUnreachable, MeetChat, NotFound, PersonName, Refusal, Unavailable
 from protocols.telegram import metrics
 from protocols.telegram.callbacks import (
     Choose,
@@ -36,12 +36,13 @@ from protocols.telegram.screens import (
     subjects,
     training,
 )
-from protocols.telegram.turn import Asked, LastVerdict, Sends, Turn, person_name, random_id_of
+from protocols.telegram.turn import Asked, LastVerdict, Sends, Turn, identity_of, person_name, random_id_of
 from protocols.telegram.values import Blocked, Incoming, Outgoing, Pressed, Styled, Unreachable, Wrote
 
 log = structlog.get_logger(__name__)
 
 REMEMBERED_CHATS = 50_000
+REMEMBERED_PRESSES = 10_000
 LONGEST_WORD = 64  # of a command and of what follows it
 _NAME: TypeAdapter[str] = TypeAdapter(PersonName)
 
@@ -55,6 +56,7 @@ class Bot:
         # Forgotten by a restart; then a second tap on an answered question shows the next one, and no more.
         self._followers: dict[int, asyncio.Task[None]] = {}  # by chat: progress bars that edit themselves
         self._verdicts: LRUCache[int, LastVerdict] = LRUCache(REMEMBERED_CHATS)
+        self._answered: LRUCache[int, None] = LRUCache(REMEMBERED_PRESSES)  # that failed after they were answered
 
     async def begin(self) -> None:
         """Register the commands in every language. Raises an `Undelivered`."""
@@ -88,24 +90,35 @@ class Bot:
             await turn.toast("")
         except Unreachable as error:
             await self._mark_unreachable(incoming.sender.peer.telegram, deleted=error.deleted)
+        except BaseException:  # cancelled too, when it takes too long
+            if isinstance(incoming, Pressed) and turn.toasted:
+                self._answered[incoming.query] = None
+            raise
 
     async def apologise(self, incoming: Incoming) -> None:
         """Say that something went wrong. Raises an `Undelivered`."""
         if isinstance(incoming, Blocked):
             return
-        sentence = refusals.later(texts(incoming.sender.language))
-        if isinstance(incoming, Pressed):
+        await self._tell(incoming, refusals.later(texts(incoming.sender.language)))
+
+    async def refuse(self, incoming: Incoming) -> None:
+        """Say that this was not read, nor what came after it. Raises an `Undelivered`."""
+        if not isinstance(incoming, Blocked):
+            await self._tell(incoming, refusals.too_much(texts(incoming.sender.language)))
+
+    async def _tell(self, incoming: Wrote | Pressed, sentence: str) -> None:
+        if isinstance(incoming, Pressed) and incoming.query not in self._answered:
             await self._sender.answer(incoming.query, sentence, True)
         else:
-            random_id = random_id_of(f"apology {incoming.sender.peer.telegram} {incoming.message}")
+            random_id = random_id_of(f"apology {identity_of(incoming)}")
             await self._sender.send(incoming.sender.peer, Outgoing(Styled(sentence)), random_id)
 
     async def _sorry(self, turn: Turn, refusal: Refusal) -> None:
         """Say that something was not done, and why. The screen stays as it is, so it can be tried again."""
         sentence = refusals.sorry(turn.t, refusal)
-        if isinstance(turn.incoming, Pressed):
+        if isinstance(turn.incoming, Pressed) and not turn.toasted:
             await turn.toast(sentence, alert=True)
-        elif isinstance(refusal, Unavailable):
+        elif isinstance(turn.incoming, Wrote) and isinstance(refusal, Unavailable):
             raise refusal  # what was typed is not typed again: it is handled when the service can
         else:
             await turn.say(sentence)
@@ -301,7 +314,11 @@ class Bot:
             return
         expected = turn.expected
         if expected["what"] == "broadcast" and wrote.other is None:
-            await broadcast.compose(turn, wrote)
+            try:
+                await broadcast.compose(turn, wrote)
+            except Forbidden as refusal:  # an administrator once
+                turn.expect_nothing()
+                await self._current(turn, notice=refusals.sorry(turn.t, refusal), below=True)
             return
         if wrote.other is not None or wrote.picture is not None or not text:
             await self._puzzled(turn)
@@ -310,8 +327,8 @@ class Bot:
             case "answer":
                 await training.typed(turn, text, expected)
             case "report":
-                notice = await reporting.report(turn, text, expected.get("subject", ""), expected.get("question", ""))
                 turn.expect_nothing()
+                notice = await reporting.report(turn, text, expected.get("subject", ""), expected.get("question", ""))
                 await self._current(turn, notice=notice)
             case "name":
                 await self._name(turn, text)

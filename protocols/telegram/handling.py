@@ -21,7 +21,7 @@ log = structlog.get_logger()
 Handle: TypeAlias = Callable[[Incoming], Awaitable[None]]
 
 CHATS_AT_ONCE = 128
-MOST_OF_A_CHAT = 32  # that wait; who sends more is not read
+MOST_OF_A_CHAT = 32  # that wait; who sends more is not read, and told so
 HANDLING_SECONDS = 120.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 GIVE_UP_SECONDS = 600.0  # after which what only fails is let go: nothing after it counts as handled before
@@ -32,6 +32,7 @@ class _Task:
     incoming: Incoming
     done: Callable[[], None]
     arrived: float
+    too_much: bool = False  # it is not handled, and stands for all that came after it
     pause: float = FIRST_PAUSE_SECONDS  # before it is tried again
     failed_at: float | None = None  # for the first time
     handled_then: int = 0  # of all chats
@@ -40,12 +41,14 @@ class _Task:
 class Handling:
     """`handle` is asked again, in order, when a database or Telegram was not there (Unavailable, Offline, Flooded);
     meanwhile the chat waits and others go on. After any other failure, and when it fails so for too long, `apologise`
-    tells the person, and the next thing is handled.
+    tells the person, and the next thing is handled. `refuse` tells who sends faster than they are answered that what
+    came from there on was not read.
     """
 
-    def __init__(self, handle: Handle, apologise: Handle) -> None:
+    def __init__(self, handle: Handle, apologise: Handle, refuse: Handle) -> None:
         self._handle = handle
         self._apologise = apologise
+        self._refuse = refuse
         self._chats: dict[int, deque[_Task]] = {}
         self._next: deque[int] = deque()  # chats that wait for one of CHATS_AT_ONCE
         self._pausing: dict[int, asyncio.TimerHandle] = {}  # chats whose first thing is tried again later
@@ -63,13 +66,15 @@ class Handling:
         if tasks is None:
             tasks = self._chats[person] = deque()
             self._next.append(person)
-        if len(tasks) >= MOST_OF_A_CHAT:
+        too_much = len(tasks) >= MOST_OF_A_CHAT
+        if too_much:
             metrics.UPDATES.labels("dropped").inc()
             log.warning("somebody sends faster than they are answered", telegram=person)
-            done()
-            return
+            if tasks[-1].too_much or isinstance(incoming, Blocked):
+                done()
+                return
         self.waiting += 1
-        tasks.append(_Task(incoming, done, perf_counter()))
+        tasks.append(_Task(incoming, done, perf_counter(), too_much))
         self._start()
 
     async def until_waiting(self, number: int) -> None:
@@ -131,7 +136,7 @@ class Handling:
         """Try once; in how many seconds it is to be tried again. None: it need not come again."""
         try:
             async with asyncio.timeout(HANDLING_SECONDS):
-                await self._handle(task.incoming)
+                await (self._refuse if task.too_much else self._handle)(task.incoming)
         except (Unavailable, Offline, Flooded) as error:
             if not self._is_hopeless(task, error):
                 metrics.UPDATES.labels("again").inc()
@@ -144,7 +149,8 @@ class Handling:
         except Exception:
             log.exception("what came from Telegram could not be handled")
         else:
-            metrics.UPDATES.labels("handled").inc()
+            if not task.too_much:
+                metrics.UPDATES.labels("handled").inc()
             self._handled_so_far += 1
             return None
         metrics.UPDATES.labels("failed").inc()

@@ -112,9 +112,12 @@ class Turn:
     @property
     def identity(self) -> str:
         """Of what came: the same when it is delivered again."""
-        if isinstance(self.incoming, Pressed):
-            return f"press {self.peer.telegram} {self.incoming.query}"
-        return f"message {self.peer.telegram} {self.incoming.message}"
+        return identity_of(self.incoming)
+
+    @property
+    def toasted(self) -> bool:
+        """The press was answered already."""
+        return self._toasted
 
     async def ask(self, message: Message, reply: type[ReplyT]) -> ReplyT:
         """What the trainer answers. Raises a `Refusal`."""
@@ -317,6 +320,13 @@ class Turn:
 def _plain(screen: Screen) -> Outgoing:
     """A screen as a text."""
     return Outgoing(cut(screen.otherwise or screen.styled), screen.keyboard)
+
+
+def identity_of(incoming: Wrote | Pressed) -> str:
+    """The same when it is delivered again."""
+    if isinstance(incoming, Pressed):
+        return f"press {incoming.sender.peer.telegram} {incoming.query}"
+    return f"message {incoming.sender.peer.telegram} {incoming.message}"
 
 
 def random_id_of(identity: str) -> int:

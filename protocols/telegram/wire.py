@@ -33,6 +33,7 @@ class HandlesUpdates(Protocol):
     async def begin(self) -> None: ...
     async def handle(self, incoming: Incoming) -> None: ...
     async def apologise(self, incoming: Incoming) -> None: ...
+    async def refuse(self, incoming: Incoming) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -67,7 +68,7 @@ async def opened(
     sent = Sent()
     sender = TelegramSender(connection, settings.broadcast.messages_per_second, sent)
     bot = make_bot(sender)
-    handling = Handling(bot.handle, bot.apologise)
+    handling = Handling(bot.handle, bot.apologise, bot.refuse)
     updates = Updates(ask, handling, sent)
     try:
         async with asyncio.TaskGroup() as tasks:

@@ -282,8 +282,10 @@ async def test_who_sends_without_end_is_not_read_without_end(center: DataCenter,
         boris.write("hello")
         await boris.sees("echo hello")
         let_go.set()
+        await anna.sees("too much")
         anna.write("flood")
         await until(lambda: 33 <= running.bot.texts.count("flood") < 40)
+        assert [shown.text for shown in anna.chat if shown.from_bot] == ["too much"]
 
 
 async def test_blocking_and_unblocking_are_told(center: DataCenter, tmp_path: Path) -> None:

@@ -55,6 +55,10 @@ class Echo:
         await self._handle(self.sender, incoming)
         self.came.append(incoming)
 
+    async def refuse(self, incoming: Incoming) -> None:
+        if isinstance(incoming, Wrote):
+            await self.sender.send(incoming.sender.peer, text("too much"), incoming.message)
+
     async def apologise(self, incoming: Incoming) -> None:
         self.sorry.append(incoming)
         if isinstance(incoming, Wrote):

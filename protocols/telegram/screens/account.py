@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+import zipfile
+
 from pydantic import JsonValue
+from pydantic_core import to_json
 
 from protocols.catalogue import Texts
 from protocols.messages import (
@@ -20,6 +25,7 @@ from protocols.messages import (
     Profile,
 )
 from protocols.telegram.callbacks import Choose, Go
+from protocols.telegram.files import LARGEST
 from protocols.telegram.markup import bold, code
 from protocols.telegram.screens.menu import open_menu
 from protocols.telegram.screens.screen import Screen, key, paragraphs, to_menu
@@ -27,7 +33,8 @@ from protocols.telegram.screens.start import LANGUAGE_NAMES, language_keys
 from protocols.telegram.turn import Turn
 from protocols.telegram.values import Outgoing, Styled
 
-EXPORT_NAME = "apo-export.json"
+EXPORT_NAME, ZIPPED_NAME = "apo-export.json", "apo-export.zip"
+ZIPPED_FROM = 1024 * 1024
 
 
 def settings_screen(t: Texts, chat: Chat, *, notice: str = "") -> Screen:
@@ -132,8 +139,30 @@ async def link(turn: Turn, given: str, *, below: bool = False) -> None:
 async def export(turn: Turn) -> None:
     await turn.toast(turn.t("One moment…"))
     kept = await turn.ask(ExportAccount(user=turn.user), AccountExport)
-    file = kept.model_dump_json(indent=2).encode()
-    await turn.send(Outgoing(Styled(turn.t("Everything that is kept about you.")), file=file, file_name=EXPORT_NAME))
+    file, name = await asyncio.to_thread(packed, kept)
+    if len(file) > LARGEST:
+        await turn.say(turn.t("This is too much for Telegram. You can take it along on the website, in your profile."))
+        return
+    await turn.send(Outgoing(Styled(turn.t("Everything that is kept about you.")), file=file, file_name=name))
+
+
+def packed(kept: AccountExport) -> tuple[bytes, str]:
+    """One's data as a file and its name: JSON, zipped where it is long. Piece by piece, so that others get on."""
+    lines: list[bytes] = []
+    for name, value in kept:
+        if isinstance(value, tuple):
+            items = b",\n".join(b"    " + to_json(item) for item in value)
+            told = b"[\n" + items + b"\n  ]" if items else b"[]"
+        else:
+            told = to_json(value)
+        lines.append(b"  " + to_json(name) + b": " + told)
+    file = b"{\n" + b",\n".join(lines) + b"\n}\n"
+    if len(file) <= ZIPPED_FROM:
+        return file, EXPORT_NAME
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr(EXPORT_NAME, file)
+    return archive.getvalue(), ZIPPED_NAME
 
 
 async def erase(turn: Turn) -> None:

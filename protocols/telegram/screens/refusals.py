@@ -31,5 +31,9 @@ def later(t: Texts) -> str:
     return t("I cannot do that right now. Please try again in a moment: nothing is lost.")
 
 
+def too_much(t: Texts) -> str:
+    return t("That was too much at once: I have not read the last of it. Please send it again.")
+
+
 def blocked(t: Texts) -> str:
     return t("This account is blocked. If that is a mistake, please write to the organisers.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from protocols.catalogue import Texts
-from protocols.messages import Reported, ReportQuestion
+from protocols.messages import Conflict, NotFound, Reported, ReportQuestion, TooMany
 from protocols.telegram.callbacks import Go
 from protocols.telegram.markup import bold
+from protocols.telegram.screens.refusals import sorry
 from protocols.telegram.screens.screen import Screen, key, paragraphs
 from protocols.telegram.turn import Turn
 
@@ -26,14 +27,15 @@ async def ask_report(turn: Turn, subject: str, question: str, *, below: bool = F
 
 async def report(turn: Turn, text: str, subject: str, question: str) -> str:
     """Hand the report on; what to tell the student."""
-    await turn.ask(
-        ReportQuestion(
-            user=turn.user,
-            question=question,
-            subject=subject,
-            text=text.replace("\0", "")[:LONGEST],
-            request=turn.identity,
-        ),
-        Reported,
+    command = ReportQuestion(
+        user=turn.user,
+        question=question,
+        subject=subject,
+        text=text.replace("\0", "")[:LONGEST],
+        request=turn.identity,
     )
+    try:
+        await turn.ask(command, Reported)
+    except (NotFound, Conflict, TooMany) as refusal:
+        return sorry(turn.t, refusal)
     return turn.t("Thank you! The authors will look at it.")

@@ -338,3 +338,34 @@ async def test_who_has_stopped_the_bot_can_come_back(center: DataCenter, bank: B
     student.unblock()
     student.write("/menu")
     assert "📚 Предметы" in labels(await student.sees("Чем займёмся?"))
+
+
+async def test_who_writes_too_much_at_once_is_told(center: DataCenter, bank: Bank, service: Service) -> None:
+    student = await newcomer(center)
+    await service.kill()
+    for number in range(40):
+        student.write(f"/nothing {number}")
+    await service.start()
+    await student.sees("последнее я не прочитал", timeout=120)
+
+
+@pytest.mark.parametrize("expects", [{"what": "report", "subject": "gone", "question": "gone"}, {"what": "broadcast"}])
+async def test_what_cannot_be_done_any_more_does_not_catch_what_is_typed(
+    center: DataCenter, bank: Bank, service: Service, expects: dict[str, str]
+) -> None:
+    student = await newcomer(center)
+    await begins(student, bank, "number")
+    connection = await connect(service)
+    try:
+        query = "UPDATE chats SET state = jsonb_set(state, '{expects}', $2::text::jsonb) WHERE telegram_id = $1"
+        await connection.execute(query, student.id, json.dumps(expects))
+    finally:
+        await connection.close()
+    await service.stop()  # it remembers chats
+    await service.start()
+    student.write("0,5")
+    await student.sees(
+        lambda one: "Question number" in one.text and one.text.startswith(("Этого", "Вашему")), timeout=60
+    )
+    student.write("0,5")
+    await student.sees("✅ Верно!")
