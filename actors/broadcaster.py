@@ -53,7 +53,10 @@ from storage.postgres.pool import Pool
 
 log = structlog.get_logger()
 
-BATCH = 500  # recipients read at once
+MOST_AT_A_TIME = 500  # recipients, read at once
+FEWEST_AT_A_TIME = 20
+READ_AHEAD_SECONDS = 4.0  # so many recipients are read at once as there are sent to in this time
+FRESH_SECONDS = 10.0  # after these, whether somebody still wants it is read anew
 MOST_IN_FLIGHT = 100  # so that the way to Telegram and back does not limit the rate
 MOST_UNWRITTEN = 5_000  # outcomes kept while the database does not answer; then nothing more is sent
 MOST_AT_ONCE = 10  # broadcasts; each holds its picture in memory
@@ -151,6 +154,7 @@ def shown(row: Record, live: Live, now: datetime) -> Broadcast:
 class _Recipient:
     telegram: int
     access_hash: int
+    read_at: float
 
 
 @dataclass(slots=True)
@@ -168,24 +172,34 @@ class Job:
     doubted: bool = False  # whether it runs has to be looked up before anything is done for it
     working: bool = False  # something is being read or written for it
     rests_until: float = -math.inf  # after the database did not answer
-    in_flight: int = 0
     rewinds: int = 0  # what was read before the last one is not looked at
-    again: deque[_Recipient] = field(default_factory=deque)  # who has to be tried again
+    # Whom it was taken for or decided on, until it is durable what became of them; also those who are tried again.
+    underway: set[int] = field(default_factory=set)
+    again: deque[_Recipient] = field(default_factory=deque)
     ready: deque[_Recipient] = field(default_factory=deque)
 
-    def next(self) -> _Recipient | None:
-        if self.paused or self.doubted or self.content is None or not self.listed:
+    def next(self, now: float) -> _Recipient | None:
+        if self.paused or self.doubted or self.content is None or not self.listed or self.is_stale(now):
             return None
         return self.again[0] if self.again else self.ready[0] if self.ready else None
 
     def take(self) -> _Recipient:
-        return self.again.popleft() if self.again else self.ready.popleft()
+        recipient = self.again.popleft() if self.again else self.ready.popleft()
+        self.underway.add(recipient.telegram)
+        return recipient
+
+    def is_stale(self, now: float) -> bool:
+        """Whether some were read so long ago that they may not want it any more."""
+        return any(queue and now - queue[0].read_at > FRESH_SECONDS for queue in (self.again, self.ready))
 
     def rewind(self) -> None:
-        """Read those who are ready anew: after a pause, some of them may not want it any more."""
-        if self.ready:
-            self.after = self.ready[0].telegram - 1
-            self.ready.clear()
+        """Read those who are next anew: some of them may not want it any more."""
+        waiting = [one.telegram for one in (*self.again, *self.ready)]
+        if waiting:
+            self.after = min(waiting) - 1
+        self.underway.difference_update(one.telegram for one in self.again)
+        self.again.clear()
+        self.ready.clear()
         self.exhausted = False
         self.rewinds += 1
 
@@ -223,6 +237,7 @@ class Broadcaster(EventLoopActor):
         self._pool = pool
         self._live = live
         self._pace = Pace(rate)
+        self._batch = max(FEWEST_AT_A_TIME, min(MOST_AT_A_TIME, round(rate * READ_AHEAD_SECONDS)))
         self._quiet = quiet
         self._clock = clock
         self._forget_chats = forget_chats
@@ -344,21 +359,24 @@ class Broadcaster(EventLoopActor):
             self._writing = True
             self._begin(self._write(), "broadcasts: write")
         until = math.inf
+        problem = self._problem(now)
         for job in self._jobs.values():
             if job.working or job.paused or job.doubted:
                 continue
             if now < job.rests_until:
                 until = min(until, job.rests_until)
                 continue
-            if not job.listed or job.content is None or (not job.exhausted and len(job.ready) <= BATCH // 2):
+            if problem is None and job.is_stale(now):  # not before it is sent again: until then they get no fresher
+                job.rewind()
+            if not job.listed or job.content is None or (not job.exhausted and len(job.ready) <= self._batch // 2):
                 work = self._read(job)
-            elif not (job.again or job.ready or job.in_flight or self._is_unwritten(job.broadcast)):
+            elif not (job.ready or job.underway):
                 work = self._complete(job)
             else:
                 continue
             job.working = True
             self._begin(work, "broadcasts: read")
-        problem = self._live.problem = self._problem(now) or ("telegram" if self._offline_times else None)
+        problem = self._live.problem = problem or ("telegram" if self._offline_times else None)
         if problem != self._told and self._jobs:
             self._told = problem
             if problem is None:
@@ -409,7 +427,6 @@ class Broadcaster(EventLoopActor):
             assert content is not None  # or the job would have had nobody next
             self._pace.went(now)
             self._lately[recipient.telegram] = now
-            job.in_flight += 1
             self._in_flight += 1
             self._begin(self._deliver(job, recipient, content), "broadcasts: deliver")
         return math.inf  # whatever arrives wakes the worker
@@ -423,7 +440,7 @@ class Broadcaster(EventLoopActor):
             del self._lately[telegram]
         later = math.inf
         for broadcast, job in self._jobs.items():
-            recipient = job.next()
+            recipient = job.next(now)
             if recipient is None:
                 continue
             at = self._lately.get(recipient.telegram, -math.inf) + CHAT_SECONDS
@@ -433,9 +450,6 @@ class Broadcaster(EventLoopActor):
             self._jobs[broadcast] = self._jobs.pop(broadcast)  # behind the others
             return job, now
         return None, later
-
-    def _is_unwritten(self, broadcast: int) -> bool:
-        return any(one.broadcast == broadcast for one in self._unwritten)
 
     def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
         task = self.own(work, name)
@@ -458,7 +472,6 @@ class Broadcaster(EventLoopActor):
             log.exception("a courier failed", broadcast=broadcast)
             outcome = Failed(reason=type(error).__name__)
         finally:
-            job.in_flight -= 1
             self._in_flight -= 1
             self._wake.set()
         now = self._timer.now()
@@ -506,6 +519,10 @@ class Broadcaster(EventLoopActor):
             del self._unwritten[: len(writing)]
             self._write_at = self._timer.now() + WRITE_SECONDS if self._unwritten else math.inf
             self._forget_chats([one.telegram for one in writing if one.mark == "blocked"])
+            for one in writing:
+                job = self._jobs.get(one.broadcast)
+                if job is not None:
+                    job.underway.discard(one.telegram)
             for mark, count in Counter(one.mark for one in writing).items():
                 metrics.BROADCAST_MESSAGES.labels(mark).inc(count)
             metrics.BROADCAST_LEFT.dec(len(writing))
@@ -554,7 +571,8 @@ class Broadcaster(EventLoopActor):
 
     async def _read(self, job: Job) -> None:
         """Prepare a job, or read its next recipients; whom it is not sent to any more gets an outcome at once."""
-        after, rewinds = job.after, job.rewinds
+        after, rewinds, began = job.after, job.rewinds, self._timer.now()
+        underway = set(job.underway)  # what became of them may be written before this reads, or after
         try:
             if not job.listed:
                 recipients = await sql.list_deliveries(self._pool, job.broadcast, self._moment())
@@ -562,7 +580,7 @@ class Broadcaster(EventLoopActor):
                 job.listed = True
             if job.content is None:
                 job.content = await sql.content(self._pool, job.broadcast)
-            rows = await sql.recipients(self._pool, job.broadcast, after, BATCH)
+            rows = await sql.recipients(self._pool, job.broadcast, after, self._batch)
         except Exception as error:
             job.rests_until = self._timer.now() + self._backoff(error, "recipients of a broadcast could not be read")
             return
@@ -573,15 +591,18 @@ class Broadcaster(EventLoopActor):
             return
         now = self._timer.now()
         for row in rows:
-            telegram = row["telegram_id"]
+            telegram = job.after = row["telegram_id"]
+            if telegram in underway or telegram in job.underway:
+                continue
             if not row["wanted"]:
+                job.underway.add(telegram)
                 self._mark(Marked(job.broadcast, telegram, "failed", "declined"), now)
             elif not row["reachable"] or row["access_hash"] is None:
+                job.underway.add(telegram)
                 self._mark(Marked(job.broadcast, telegram, "blocked", "unreachable"), now)
             else:
-                job.ready.append(_Recipient(telegram, row["access_hash"]))
-            job.after = telegram
-        job.exhausted = len(rows) < BATCH
+                job.ready.append(_Recipient(telegram, row["access_hash"], began))
+        job.exhausted = len(rows) < self._batch
 
     def _backoff(self, error: Exception, what: str) -> float:
         """Note that the database could not do something; returns the seconds after which it may be tried again."""

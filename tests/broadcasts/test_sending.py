@@ -98,7 +98,7 @@ async def test_nobody_gets_two_messages_in_a_second(stand: Stand) -> None:
 
 
 async def test_only_a_few_recipients_are_in_memory(stand: Stand) -> None:
-    count = 5 * broadcaster.BATCH
+    count = 5 * broadcaster.MOST_AT_A_TIME
     await stand.people(*range(1, count + 1))
     stand.start(rate=1_000)
     most = 0
@@ -111,7 +111,7 @@ async def test_only_a_few_recipients_are_in_memory(stand: Stand) -> None:
     await stand.begin(broadcast := await stand.create())
     await stand.finished(broadcast)
     assert len(stand.telegram.chats) == count
-    assert 0 < most <= 2 * broadcaster.BATCH
+    assert 0 < most <= 2 * broadcaster.MOST_AT_A_TIME
 
 
 async def test_latency_does_not_limit_the_rate_and_what_is_on_its_way_is_bounded(stand: Stand) -> None:
@@ -188,9 +188,9 @@ async def test_who_came_back_while_it_was_sent_is_not_marked_again(stand: Stand)
     stand.time.stop = 0.0
     stand.start()
     broadcast = await stand.create()
-    await stand.hand("UPDATE broadcasts SET state = 'running', listed = true, started_at = now()")
     await stand.hand("INSERT INTO deliveries (broadcast_id, telegram_id) VALUES ($1, 1), ($1, 2)", broadcast)
     await stand.hand("UPDATE chats SET unreachable_since = now(), unreachable_why = 'blocked' WHERE telegram_id = 1")
+    await stand.hand("UPDATE broadcasts SET state = 'running', listed = true, started_at = now()")
     stand.look()
     await stand.until(broadcast, lambda _: len(stand.telegram.calls) == 1)
     await stand.hand("UPDATE chats SET unreachable_since = NULL, unreachable_why = NULL WHERE telegram_id = 1")
@@ -271,6 +271,52 @@ async def test_who_no_longer_wants_it_is_left_out_to_the_last(stand: Stand) -> N
     assert [telegram for _, telegram in stand.telegram.calls] == [4]
     assert (done.recipients, done.sent, done.failed, done.blocked) == (4, 1, 2, 1)
     assert done.reasons == {"declined": 2, "unreachable": 1}
+
+
+@pytest.mark.parametrize("held", ["quiet hours", "flood", "no bot", "offline"])
+async def test_who_wants_it_no_more_when_it_goes_on_after_a_while_does_not_get_it(stand: Stand, held: str) -> None:
+    """Also whoever is to be tried again."""
+    await stand.people(*PEOPLE)
+    stand.time.stop = 1.58
+    quiet = QuietHours(time(12, 0, 2), time(14), ZoneInfo("UTC")) if held == "quiet hours" else None
+    stand.start(quiet=quiet)
+    assert stand.ref is not None
+    if held in ("flood", "offline"):
+        outcome = Wait(seconds=60) if held == "flood" else Offline()
+        stand.telegram.on_call = lambda: (
+            stand.telegram.script.extend([outcome] * 5) if len(stand.telegram.calls) == 40 else None
+        )
+    await stand.begin(broadcast := await stand.create())
+    await stand.until(broadcast, lambda _: len(stand.telegram.calls) >= 40)
+    if held == "no bot":
+        stand.ref.tell(UseCourier(None))
+        await stand.until(broadcast, lambda shown: shown.waiting == "bot")
+    have = sorted(stand.telegram.chats)
+    assert 39 <= len(have) <= 41
+    await stand.pool.execute("UPDATE users SET notifications = false WHERE NOT id = ANY ($1)", have)
+    stand.time.seconds += 60.0
+    stand.time.stop = math.inf
+    stand.ref.tell(UseCourier(stand.telegram))
+    done = await stand.finished(broadcast)
+    assert sorted(stand.telegram.chats) == have
+    assert (done.sent, done.reasons) == (len(have), {"declined": len(PEOPLE) - len(have)})
+
+
+async def test_at_a_slow_rate_what_people_want_is_read_anew_before_each_message(stand: Stand) -> None:
+    await stand.people(*range(1, 6))
+    stand.start(rate=0.05)
+
+    def decline() -> None:
+        if len(stand.telegram.calls) == 2:
+            stand.time.stop = stand.time.seconds
+
+    stand.telegram.on_call = decline
+    await stand.begin(broadcast := await stand.create())
+    await stand.until(broadcast, lambda shown: shown.sent == 2 or len(stand.telegram.calls) == 2)
+    await stand.hand("UPDATE users SET notifications = false WHERE id > 3")
+    stand.time.stop = math.inf
+    stand.look()
+    assert (await stand.finished(broadcast)).sent == 3
 
 
 async def test_who_is_erased_in_the_middle_is_gone_from_it_and_it_ends(stand: Stand) -> None:
