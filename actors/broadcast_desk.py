@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import warnings
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,6 +26,7 @@ from protocols.messages import (
     Conflict,
     CountAudience,
     CreateBroadcast,
+    Entity,
     FieldError,
     Invalid,
     ListBroadcasts,
@@ -42,6 +44,7 @@ LONGEST_SIDES = 10_000  # width and height together
 LONGEST_SHAPE = 20  # times as wide as high, or the other way round
 LONGEST_CAPTION = 1024
 FURTHEST_START = timedelta(days=366)
+LINK = re.compile(r"(?:https?|tg|mailto|tel):\S+", re.IGNORECASE)
 NOBODY = "Nobody would get it: none of these is reached by Telegram and wants messages"
 PICTURES_AT_ONCE = 2  # decoded, for each may take a hundred megabytes
 
@@ -139,6 +142,23 @@ def _check_text(message: CreateBroadcast) -> None:
     for number, entity in enumerate(message.entities or ()):
         if entity.offset + entity.length > length:
             raise _invalid(f"entities.{number}", f"It goes beyond the text, which has {length} UTF-16 units")
+        problem = _trouble_with_value(entity)
+        if problem is not None:
+            raise _invalid(f"entities.{number}.value", problem)
+    for place, row in enumerate(message.buttons):
+        for number, button in enumerate(row):
+            if button.url is not None and "." not in (button.url.host or "").strip("."):
+                raise _invalid(f"buttons.{place}.{number}.url", "Telegram takes only addresses with a full host name")
+
+
+def _trouble_with_value(entity: Entity) -> str | None:
+    """Why Telegram could not take its value; None: it can."""
+    value = entity.value or ""
+    if entity.type == "custom_emoji" and not (value.isascii() and value.isdigit() and int(value) < 2**63):
+        return "The id of a custom emoji is a number"
+    if entity.type == "link" and not LINK.fullmatch(value):
+        return "A link has an address, as https://example.org/"
+    return None
 
 
 def _trouble_with_picture(image: bytes) -> str | None:

@@ -97,6 +97,30 @@ async def test_formatting_beyond_the_text_is_refused(stand: Stand) -> None:
     await stand.create("😀😀", entities=(m.Entity(type="bold", offset=0, length=4),))
 
 
+@pytest.mark.parametrize(
+    ("type", "value"),
+    [("custom_emoji", None), ("custom_emoji", "abc"), ("custom_emoji", "9" * 30), ("link", None), ("link", "a b")],
+)
+async def test_formatting_that_telegram_could_not_take_is_refused(
+    stand: Stand, type: m.EntityType, value: str | None
+) -> None:
+    await stand.people(1)
+    entity = m.Entity(type=type, offset=0, length=4, value=value)
+    assert await refused(stand, text="four", entities=(entity,)) == {"entities.0.value"}
+
+
+@pytest.mark.parametrize(("type", "value"), [("custom_emoji", "5368324170671202286"), ("link", "tg://user?id=5")])
+async def test_formatting_with_a_fitting_value_is_taken(stand: Stand, type: m.EntityType, value: str) -> None:
+    await stand.people(1)
+    assert await stand.create("four", entities=(m.Entity(type=type, offset=0, length=4, value=value),))
+
+
+async def test_a_button_to_a_place_that_only_this_machine_knows_is_refused(stand: Stand) -> None:
+    await stand.people(1)
+    button = m.Button.model_validate({"text": "Go", "url": "http://localhost/"})
+    assert await refused(stand, buttons=((button,),)) == {"buttons.0.0.url"}
+
+
 async def test_the_same_content_has_the_same_digest(stand: Stand) -> None:
     await stand.people(1)
     same, too, other, longer = [
