@@ -9,7 +9,17 @@ from cachetools import LRUCache
 from pydantic import TypeAdapter, ValidationError
 
 from protocols.catalogue import LANGUAGES, texts
-from protocols.messages import Chat, Forbidden, MarkUnreachable, MeetChat, NotFound, PersonName, Refusal, Unavailable
+from protocols.messages import (
+    Chat,
+    Forbidden,
+    Language,
+    MarkUnreachable,
+    MeetChat,
+    NotFound,
+    PersonName,
+    Refusal,
+    Unavailable,
+)
 from protocols.telegram import metrics
 from protocols.telegram.callbacks import (
     Choose,
@@ -43,6 +53,7 @@ log = structlog.get_logger(__name__)
 
 REMEMBERED_CHATS = 50_000
 REMEMBERED_PRESSES = 10_000
+ELSEWHERE: Language = "en"  # is spoken with people of all other languages
 LONGEST_WORD = 64  # of a command and of what follows it
 _NAME: TypeAdapter[str] = TypeAdapter(PersonName)
 
@@ -62,7 +73,10 @@ class Bot:
         """Register the commands in every language. Raises an `Undelivered`."""
         for language in LANGUAGES:
             t = texts(language)
-            await self._sender.set_commands(language, {name: t(text) for name, text in menu.COMMANDS.items()})
+            commands = {name: t(text) for name, text in menu.COMMANDS.items()}
+            await self._sender.set_commands(language, commands)
+            if language == ELSEWHERE:
+                await self._sender.set_commands("", commands)
 
     async def close(self) -> None:
         """Leave the progress bars as they are."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pyrogram import raw
 from pyrogram.errors import RPCError
@@ -118,8 +118,8 @@ class TelegramSender:
         with _translated():
             return await self._files.fetch(attachment)
 
-    async def set_commands(self, language: Language, commands: Mapping[str, str]) -> None:
-        """The commands that Telegram's apps offer in one language."""
+    async def set_commands(self, language: Language | Literal[""], commands: Mapping[str, str]) -> None:
+        """The commands that Telegram's apps offer in one language; "" is for all that have none of their own."""
         await self._simply(
             raw.functions.bots.SetBotCommands(
                 scope=raw.types.BotCommandScopeDefault(),

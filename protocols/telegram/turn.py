@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Final, Literal, Protocol, TypeAlias, TypeVar
 
 import structlog
 from pydantic import JsonValue
@@ -72,7 +72,7 @@ class Sends(Protocol):
     async def delete(self, peer: Peer, messages: list[int]) -> None: ...
     async def answer(self, query: int, text: str = "", alert: bool = False) -> None: ...
     async def fetch(self, attachment: Attachment) -> bytes: ...
-    async def set_commands(self, language: Language, commands: Mapping[str, str]) -> None: ...
+    async def set_commands(self, language: Language | Literal[""], commands: Mapping[str, str]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,10 @@ async def test_commands_are_registered(center: DataCenter, bank: Bank, language:
         assert (LATIN if language == "ru" else CYRILLIC).search(description) is None
 
 
+async def test_who_speaks_another_language_has_commands_too(center: DataCenter, bank: Bank) -> None:
+    assert center.commands("") == center.commands("en")
+
+
 async def test_the_language_changes_at_once(center: DataCenter, bank: Bank) -> None:
     student = await newcomer(center, "Anna", "ru")
     student.write("/settings")
