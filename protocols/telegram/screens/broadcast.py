@@ -85,7 +85,7 @@ def compose_screen(t: Texts, latest: Sequence[Broadcast], notice: str = "") -> S
             bold(t("📣 A mass message")),
             t("Send me the message as it should look: a text with its formatting, with a picture if you like."),
             t("Buttons are its last lines, a title and an address or a subject:"),
-            "Biology | biology\nNews | https://example.org",
+            f"{t('Biology')} | biology\n{t('News')} | https://example.org",
         ),
         (*rows(keys, 1), to_menu(t)),
     )
@@ -212,7 +212,8 @@ async def compose(turn: Turn, wrote: Wrote) -> None:
             if isinstance(error, Invalid)
             else {str(one["loc"][0]) for one in error.errors() if one["loc"]}
         )
-        await open_broadcasts(turn, notice=_trouble(turn.t, places), below=True)
+        notice = _trouble(turn.t, places) if styled.text.strip() else turn.t("It needs words, too: write some, please.")
+        await open_broadcasts(turn, notice=notice, below=True)
         return
     turn.expect_nothing()
     content = await turn.ask(ShowBroadcastContent(user=turn.user, broadcast=broadcast.id), BroadcastContent)

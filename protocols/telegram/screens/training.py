@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -168,7 +168,9 @@ async def answer(turn: Turn, training: Training, question: ShownQuestion, respon
         await show_question(turn, training, notice=await turn.remark(wanted))
         return
     except Conflict:  # answered in another client just now, or the time is over
-        await go_on(turn, notice=await turn.remark(turn.t("This question is answered already.")))
+        over = training.deadline is not None and datetime.now(UTC) >= training.deadline
+        notice = turn.t("⏳ The time is over.") if over else turn.t("This question is answered already.")
+        await go_on(turn, notice=await turn.remark(notice))
         return
     if verdict.verdict is None:
         await turn.toast(turn.t("Taken."))

@@ -113,4 +113,4 @@ async def test_what_has_nothing_to_read_is_not_taken(center: DataCenter, service
     admin.write("/broadcast")
     await admin.sees("A mass message")
     admin.send_photo(picture())
-    await admin.sees("This cannot be sent")
+    await admin.sees("It needs words")
