@@ -51,7 +51,7 @@ class TelegramCourier:
 def outgoing(content: BroadcastContent) -> Outgoing:
     """A mass message as it is seen in Telegram."""
     text = styled(content.text) if content.entities is None else Styled(content.text, content.entities)
-    return Outgoing(text, tuple(tuple(map(_key, row)) for row in content.buttons), content.image)
+    return Outgoing(text, tuple(tuple(map(_key, row)) for row in content.buttons), content.image, digest=content.digest)
 
 
 def _key(button: Button) -> Key:

@@ -27,14 +27,13 @@ class Files:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._photos: LRUCache[bytes, raw.types.InputPhoto] = LRUCache(REMEMBERED)
-        self._uploading: dict[bytes, asyncio.Future[None]] = {}
-        self._last: tuple[bytes, bytes] = (b"", b"")  # a picture and its digest: a broadcast has one for all
+        self._photos: LRUCache[str, raw.types.InputPhoto] = LRUCache(REMEMBERED)
+        self._uploading: dict[str, asyncio.Future[None]] = {}
 
     async def media(self, peer: Peer, outgoing: Outgoing) -> raw.base.InputMedia | None:
         """What `outgoing` carries, uploaded; None: only text. Raises RPCError and an `Undelivered`."""
         if outgoing.picture is not None:
-            return raw.types.InputMediaPhoto(id=await self._photo(peer, outgoing.picture))
+            return raw.types.InputMediaPhoto(id=await self._photo(peer, outgoing.picture, self._key(outgoing)))
         if outgoing.file is not None:
             name = raw.types.DocumentAttributeFilename(file_name=outgoing.file_name)
             return raw.types.InputMediaUploadedDocument(
@@ -48,7 +47,7 @@ class Files:
     def forget(self, outgoing: Outgoing) -> None:
         """Telegram does not know the picture any more: upload it again next time."""
         if outgoing.picture is not None:
-            self._photos.pop(self._digest(outgoing.picture), None)
+            self._photos.pop(self._key(outgoing), None)
 
     async def fetch(self, attachment: Attachment) -> bytes:
         """Raises RPCError and an `Undelivered`: Refused when it is larger than LARGEST."""
@@ -67,8 +66,7 @@ class Files:
                 return bytes(data)
         raise Refused(f"the file is larger than {LARGEST >> 20} MB")
 
-    async def _photo(self, peer: Peer, picture: bytes) -> raw.types.InputPhoto:
-        digest = self._digest(picture)
+    async def _photo(self, peer: Peer, picture: bytes, digest: str) -> raw.types.InputPhoto:
         while True:
             known = self._photos.get(digest)
             if known is not None:
@@ -101,10 +99,9 @@ class Files:
             await self._connection.call(query, PART_SECONDS)
         return raw.types.InputFile(id=number, parts=len(parts), name=name, md5_checksum="")
 
-    def _digest(self, picture: bytes) -> bytes:
-        if self._last[0] is not picture:
-            self._last = (picture, sha256(picture).digest())
-        return self._last[1]
+    def _key(self, outgoing: Outgoing) -> str:
+        # A mass message brings its own: a large picture is not hashed again for each of its recipients.
+        return outgoing.digest or sha256(outgoing.picture or b"").hexdigest()
 
 
 def is_stale_reference(error: RPCError) -> bool:

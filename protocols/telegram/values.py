@@ -104,6 +104,7 @@ class Outgoing:
     picture: bytes | None = None
     file: bytes | None = None
     file_name: str = ""
+    digest: str = ""  # the same for the same picture; empty: it is found out from the picture
 
 
 # --- What may become of it ----------------------------------------------------------------------------------
