@@ -33,7 +33,5 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_left ON deliveries (broadcast_id, telegram_id) WHERE outcome IS NULL;
 CREATE INDEX deliveries_telegram ON deliveries (telegram_id); -- for erasing a person
 
--- Where a training was begun, for audiences.
+-- Where a training was begun, for audiences; null: not known, for it was begun before this was kept.
 ALTER TABLE trainings ADD COLUMN platform text;
-UPDATE trainings SET platform = data ->> 'platform'
-FROM journal WHERE data ->> 'type' = 'started' AND data ->> 'training' = trainings.id;
