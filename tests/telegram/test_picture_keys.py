@@ -6,8 +6,8 @@ from pathlib import Path
 from protocols.messages import BroadcastContent
 from protocols.telegram.courier import outgoing
 from tests.telegram.center import DataCenter
-from tests.telegram.test_sender import PNG, peer
-from tests.telegram.wired import wired
+from tests.telegram.test_sender import PNG
+from tests.telegram.wired import peer, wired
 
 
 async def test_what_has_the_same_digest_is_uploaded_once_without_a_look_at_it(
