@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import random
 from time import monotonic, perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 from pyrogram import raw
@@ -47,6 +48,9 @@ GOOD_LIFE_SECONDS = 10.0  # a session that lived so long was no failed attempt
 ELSEWHERE_SECONDS = 60.0
 
 _NAMED = re.compile(r"^\[\d+ (\w+)\]$")
+
+
+Call: TypeAlias = Callable[[TLObject, float], Awaitable[Any]]
 
 
 class WrongSetting(Exception):
@@ -285,22 +289,36 @@ class Connection:
 
     # --- Other data centres ---------------------------------------------------------------------------------
 
-    async def call_at(self, data_center: int, query: TLObject, seconds: float = ELSEWHERE_SECONDS) -> Any:
-        """As `call`, of another data centre, where a file may lie. Any: as there."""
+    @asynccontextmanager
+    async def elsewhere(self, data_center: int) -> AsyncIterator[Call]:
+        """A session of another data centre, where a file may lie: calls as `call` does, which raise the same."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(ELSEWHERE_SECONDS):
                 exported = await self.call(raw.functions.auth.ExportAuthorization(dc_id=data_center))
                 key = await self._agree(data_center)
-                session = Session(self._client, data_center, key, self._address, is_media=True)
-                try:
-                    await session.start()
-                    introduction = raw.functions.auth.ImportAuthorization(id=exported.id, bytes=exported.bytes)
-                    await session.invoke(introduction, retries=0, sleep_threshold=0)
-                    return await session.invoke(query, retries=0, timeout=seconds, sleep_threshold=0)
-                finally:
-                    await session.close()
         except (OSError, StartFailed) as error:
             raise Offline(str(error) or "no answer in time") from error
+        session = Session(self._client, data_center, key, self._address, is_media=True)
+
+        async def call(query: TLObject, seconds: float = CALL_SECONDS) -> Any:  # Any: as of `call`
+            try:
+                async with asyncio.timeout(seconds):
+                    return await session.invoke(query, retries=0, timeout=seconds, sleep_threshold=0)
+            except Flood as error:
+                raise Flooded(_seconds(error)) from error
+            except OSError as error:
+                raise Offline(str(error) or "no answer in time") from error
+
+        try:
+            try:
+                async with asyncio.timeout(ELSEWHERE_SECONDS):
+                    await session.start()
+            except (OSError, StartFailed) as error:
+                raise Offline(str(error) or "no answer in time") from error
+            await call(raw.functions.auth.ImportAuthorization(id=exported.id, bytes=exported.bytes))
+            yield call
+        finally:
+            await session.close()
 
 
 async def _watch(session: Session) -> None:

@@ -11,7 +11,7 @@ from pyrogram import raw
 from pyrogram.errors import FileMigrate, RPCError
 
 from protocols.telegram import encoding
-from protocols.telegram.connection import Connection, name_of
+from protocols.telegram.connection import Call, Connection, name_of
 from protocols.telegram.values import Attachment, Outgoing, Peer, Refused
 
 LARGEST = 10 * 1024 * 1024
@@ -51,14 +51,18 @@ class Files:
 
     async def fetch(self, attachment: Attachment) -> bytes:
         """Raises RPCError and an `Undelivered`: Refused when it is larger than LARGEST."""
+        try:
+            return await self._fetched(attachment, self._connection.call)
+        except FileMigrate as error:
+            async with self._connection.elsewhere(int(str(error.value))) as call:
+                return await self._fetched(attachment, call)
+
+    async def _fetched(self, attachment: Attachment, call: Call) -> bytes:
         data = bytearray()
         location = encoding.location(attachment)
         while attachment.size <= LARGEST and len(data) <= LARGEST:
             query = raw.functions.upload.GetFile(location=location, offset=len(data), limit=PART)
-            try:
-                answer = await self._connection.call(query, PART_SECONDS)
-            except FileMigrate as error:
-                answer = await self._connection.call_at(int(str(error.value)), query)
+            answer = await call(query, PART_SECONDS)
             if not isinstance(answer, raw.types.upload.File):
                 raise Refused(f"the file cannot be had: {type(answer).__name__}")
             data += answer.bytes

@@ -45,6 +45,8 @@ class Api:
         self.counts: Counter[str] = Counter()
         """Messages sent under "sent", refusals of any method under their name."""
         self.flood: dict[str | None, int] = {}
+        self.files_at: int | None = None
+        self._guests: set[int] = set()
         self._bot = bot
         self._files = files
         self._api_id = api_id
@@ -133,8 +135,17 @@ class Api:
                 return raw.types.NearestDc(country="RU", this_dc=DC, nearest_dc=DC)
             case raw.functions.auth.ImportBotAuthorization():
                 return self._sign_in(session, request)
+            case raw.functions.auth.ImportAuthorization(id=self._bot.id, bytes=b"as agreed"):
+                session.auth.user_id = self._bot.id
+                self._guests.add(id(session.auth))
+                return raw.types.auth.Authorization(user=self._bot.as_raw())
         if session.auth.user_id != self._bot.id:
             raise RpcRefused(401, "AUTH_KEY_UNREGISTERED")
+        match request:
+            case raw.functions.auth.ExportAuthorization():
+                return raw.types.auth.ExportedAuthorization(id=self._bot.id, bytes=b"as agreed")
+            case raw.functions.upload.GetFile() if self.files_at and id(session.auth) not in self._guests:
+                raise RpcRefused(303, f"FILE_MIGRATE_{self.files_at}")
         method = self._methods.get(type(request))
         if method is None:
             raise RpcRefused(400, "INPUT_METHOD_INVALID")

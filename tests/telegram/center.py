@@ -159,6 +159,10 @@ class DataCenter:
         """Do what the next call of `method` asks, but cut all connections before its answer is sent."""
         self._lost = method
 
+    def files_lie_at(self, data_center: int) -> None:
+        """Files are to be had only by who comes as from another data centre; this one plays it, too."""
+        self._api.files_at = data_center
+
     def rotate_salts(self) -> None:
         """Every client's salt is wrong from now on."""
         for key in self._keys.values():

@@ -334,6 +334,25 @@ async def test_a_picture_is_fetched(center: DataCenter, tmp_path: Path) -> None:
         assert running.bot.texts == ["look", ""]
 
 
+async def test_a_picture_at_another_data_center_is_fetched_over_one_session(center: DataCenter, tmp_path: Path) -> None:
+    center.files_lie_at(4)
+    anna = center.user("Anna")
+    large = PNG + bytes(2_000_000)
+    fetched: list[bytes] = []
+
+    async def handle(sender: TelegramSender, incoming: Incoming) -> None:
+        assert isinstance(incoming, Wrote)
+        assert incoming.picture is not None
+        fetched.append(await sender.fetch(incoming.picture))
+
+    async with wired(center, tmp_path, handle=handle):
+        anna.send_document(large, "large.png", "image/png")
+        await until(lambda: bool(fetched))
+        assert fetched == [large]
+        assert [call.method for call in center.log].count("auth.exportAuthorization") == 1
+        await until(lambda: center.connections == 1)
+
+
 async def test_names_and_languages_are_what_a_profile_takes(center: DataCenter, tmp_path: Path) -> None:
     people = {
         "Анна\u202e\n Петрова": ("ru", "Анна Петрова", "ru"),
