@@ -16,7 +16,7 @@ import orjson
 import structlog
 from cachetools import LRUCache
 
-from protocols.messages import DrawText, File, Language, Unavailable
+from protocols.messages import DrawText, File, Language, Theme, Unavailable
 
 WAITING = 32
 DRAW_SECONDS = 30.0  # the first one loads the libraries
@@ -65,6 +65,7 @@ class Drawing:
         *,
         days: int | None,
         today: date,
+        theme: Theme = "light",
     ) -> bytes:
         """The picture of statistics, which are given as JSON. Raises Unavailable, or DrawingFailed with the
         reason.
@@ -77,6 +78,7 @@ class Drawing:
                 "format": format,
                 "days": days,
                 "today": today,
+                "theme": theme,
             }
         )
         drawn = await self._in_turn(request, lambda: None)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from asyncpg import Record
-from cachetools import LRUCache, TLRUCache
+from cachetools import LRUCache, TLRUCache, TTLCache
 
 from actors.bank import Bank
 from actors.drawing import Drawing
@@ -52,6 +52,14 @@ CACHED_LEADERBOARDS = 1_000
 # goes into one, and a quick one is always fresh.
 TIMES_ITS_COST = 20
 LONGEST_KEPT_SECONDS = 60.0
+# Who is compared with others, and with how many at least; what they have is counted again after a while.
+FEWEST_COMPARED = 20
+FEWEST_PEERS = 5
+PEERS_SECONDS = 120.0
+# Topics to work on: as many, of those with enough answers, where not nearly all points were won.
+MOST_WEAKEST = 3
+FEWEST_IN_TOPIC = 5
+GOOD_ENOUGH = 0.85
 MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 
 
@@ -86,6 +94,8 @@ class Desk:
             ttu=lambda _, board, now: now + min(board.cost * TIMES_ITS_COST, LONGEST_KEPT_SECONDS),
         )
         self._counting = asyncio.Lock()
+        self._peers: TTLCache[tuple[str | None, date | None], list[tuple[int, int]]] = TTLCache(100, PEERS_SECONDS)
+        self._comparing = asyncio.Lock()
 
     async def show_statistics(self, message: ShowStatistics) -> Statistics:
         """Raises NotFound for an unknown subject."""
@@ -98,11 +108,11 @@ class Desk:
         language = await self._language_of(message.user)
         statistics = await self._statistics(message, language)
         drawn = statistics.model_dump_json()
-        key = (f"{self._today()} {message.days} {drawn}", language, message.format)
+        key = (f"{self._today()} {message.days} {message.theme} {drawn}", language, message.format)
         picture = self._pictures.get(key)
         if picture is None:
             content = await self._drawing.statistics(
-                drawn, language, message.format, days=message.days, today=self._today()
+                drawn, language, message.format, days=message.days, today=self._today(), theme=message.theme
             )
             picture = File(content=content, media_type=MEDIA_TYPES[message.format])
             self._pictures[key] = picture
@@ -177,19 +187,38 @@ class Desk:
             )
             for row in rows.by_topic
         )
+        totals = Figures(
+            answered=sum(one.answered for one in by_subject),
+            correct=sum(one.correct for one in by_subject),
+            score=round(sum(one.score for one in by_subject), 6),
+            seconds=round(sum(one.seconds for one in by_subject), 3),
+        )
         return Statistics(
-            totals=Figures(
-                answered=sum(one.answered for one in by_subject),
-                correct=sum(one.correct for one in by_subject),
-                score=round(sum(one.score for one in by_subject), 6),
-                seconds=round(sum(one.seconds for one in by_subject), 3),
-            ),
+            totals=totals,
+            weakest=weakest(by_topic),
+            better_than=await self._better_than(message, totals),
             trainings=rows.trainings,
             by_subject=by_subject,
             by_topic=by_topic,
             by_day=tuple(DayFigures(day=row["day"], **_figures(row)) for row in rows.by_day),
             streak=streak(rows.days, self._today()),
         )
+
+    async def _better_than(self, message: ShowStatistics, totals: Figures) -> float | None:
+        if totals.answered < FEWEST_COMPARED:
+            return None
+        since = self._since(message.days)
+        key = (message.subject, since)
+        async with self._comparing:
+            counted = self._peers.get(key)
+            if counted is None:
+                counted = await sql.mean_scores(self._pool, message.subject, since, FEWEST_COMPARED)
+                self._peers[key] = counted
+        others = sum(users for _, users in counted) - 1  # one of them is whoever asks
+        if others < FEWEST_PEERS:
+            return None
+        own = int(100 * totals.score / totals.answered + 1e-9)
+        return min(1.0, sum(users for hundredth, users in counted if hundredth < own) / others)
 
     async def _views(self, rows: Sequence[Record]) -> list[Training]:
         given: dict[str, list[Answer]] = defaultdict(list)
@@ -243,6 +272,12 @@ def streak(days: Sequence[date], today: date) -> Streak:
         last = day
     goes_on = last is not None and last >= today - timedelta(days=1)
     return Streak(current=length if goes_on else 0, longest=longest)
+
+
+def weakest(topics: Sequence[TopicFigures]) -> tuple[TopicFigures, ...]:
+    """The topics with the lowest mean scores, of those that enough was answered in."""
+    known = [one for one in topics if one.answered >= FEWEST_IN_TOPIC and one.score < GOOD_ENOUGH * one.answered]
+    return tuple(sorted(known, key=lambda one: (one.score / one.answered, one.subject, one.topic))[:MOST_WEAKEST])
 
 
 class _Titles:

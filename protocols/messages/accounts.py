@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, JsonValue, SecretStr, StringConstraints
 
@@ -187,16 +187,26 @@ class Streak(Message):
 
 
 class Statistics(Message):
+    """`weakest` are the topics that most is to be won in, the weakest first. `better_than` is the share of the others
+    who trained in the same time and subject whose mean score is lower; None: there are too few, or too few answers.
+    """
+
     totals: Figures
     trainings: int
     by_subject: tuple[SubjectFigures, ...]
     by_topic: tuple[TopicFigures, ...]
     by_day: tuple[DayFigures, ...]
     streak: Streak
+    weakest: tuple[TopicFigures, ...] = ()
+    better_than: float | None = None
+
+
+Theme: TypeAlias = Literal["light", "dark"]
 
 
 class DrawStatistics(ShowStatistics):
     format: Literal["svg", "png"]
+    theme: Theme = "light"
 
 
 class ShowLeaderboard(Command):

@@ -61,6 +61,21 @@ async def statistics(pool: Pool, user: int, subject: str | None, since: date | N
     )
 
 
+async def mean_scores(pool: Pool, subject: str | None, since: date | None, fewest: int) -> list[tuple[int, int]]:
+    """How many users have which mean score, in whole hundredths, of those with `fewest` answers and more."""
+    rows = await pool.fetch(
+        """SELECT floor(100 * score / answered + 1e-9)::integer AS hundredth, count(*)::integer AS users
+           FROM (SELECT sum(score) AS score, sum(answered) AS answered FROM days
+                 WHERE ($1::text IS NULL OR subject = $1) AND ($2::date IS NULL OR day >= $2)
+                 GROUP BY user_id HAVING sum(answered) >= $3) AS sums
+           GROUP BY 1""",
+        subject,
+        since,
+        fewest,
+    )
+    return [(row["hundredth"], row["users"]) for row in rows]
+
+
 TRAINING = """trainings.id, number, subject, mode, trainings.questions, started_at, deadline, finished_at, skipped,
     contest, trainings.extended, CASE WHEN plan -> 'results_hidden' = 'true' THEN ends_at END AS results_at"""
 OF = "trainings LEFT JOIN contests ON contests.id = contest"

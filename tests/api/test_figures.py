@@ -22,6 +22,8 @@ async def test_a_newcomer_has_no_figures(student: Client) -> None:
         "by_topic": [],
         "by_day": [],
         "streak": {"current": 0, "longest": 0},
+        "weakest": [],
+        "better_than": None,
     }
 
 

@@ -343,10 +343,10 @@ async def statistics_of_60_days(desk: Desk, pool: Pool) -> Statistics:
     return await desk.show_statistics(ShowStatistics(user=1))
 
 
-async def test_a_picture_is_a_small_png_of_800_by_500(desk: Desk, pool: Pool) -> None:
+async def test_a_picture_is_a_small_png_of_800_by_640(desk: Desk, pool: Pool) -> None:
     content = draw(await statistics_of_60_days(desk, pool), "ru", "png", None, TODAY)
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
-    assert struct.unpack(">II", content[16:24]) == (800, 500)
+    assert struct.unpack(">II", content[16:24]) == (800, 640)
     assert len(content) < 200_000
 
 

@@ -22,7 +22,10 @@ async def statistics(visit: Visit) -> web.Response:
 
 async def statistics_picture(visit: Visit) -> web.Response:
     days = visit.request.query.get("days")
-    file = await visit.expect(m.File, said(m.DrawStatistics, user=visit.user, days=days or None, format="svg"))
+    theme = visit.request.query.get("theme") or "light"
+    file = await visit.expect(
+        m.File, said(m.DrawStatistics, user=visit.user, days=days or None, format="svg", theme=theme)
+    )
     return web.Response(body=file.content, content_type=file.media_type)
 
 

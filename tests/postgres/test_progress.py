@@ -1,0 +1,82 @@
+"""What a student is told of their progress: topics to work on, and where they stand among others."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from actors.figures import FEWEST_COMPARED, Desk, weakest
+from actors.picture import PALETTES, draw
+from protocols.messages import DrawStatistics, ShowStatistics, Theme, TopicFigures
+from storage.postgres.pool import Pool
+from tests.postgres.test_figures import TODAY, day
+
+ENOUGH = FEWEST_COMPARED
+
+
+def topic(slug: str, answered: int, score: float) -> TopicFigures:
+    return TopicFigures(
+        subject="biology", topic=slug, title=slug, answered=answered, correct=0, score=score, seconds=1.0
+    )
+
+
+def test_the_weakest_topics_come_first_and_good_or_hardly_known_ones_not_at_all() -> None:
+    topics = [
+        topic("good", 100, 90),
+        topic("unknown", 4, 0),
+        topic("half", 10, 5),
+        topic("worst", 20, 1),
+        topic("third", 10, 6),
+        topic("fourth", 10, 7),
+    ]
+    assert [one.topic for one in weakest(topics)] == ["worst", "half", "third"]
+    assert weakest([]) == ()
+
+
+async def test_a_student_stands_above_those_with_a_lower_mean_score(desk: Desk, pool: Pool) -> None:
+    for user, score in ((1, 14), (2, 4), (3, 8), (4, 12), (5, 18), (6, 14)):
+        await day(pool, user, 0, ENOUGH, score)
+    await day(pool, 7, 0, ENOUGH - 1, 0)  # too few answers to be compared
+    told = await desk.show_statistics(ShowStatistics(user=1))
+    assert told.better_than == pytest.approx(3 / 5)  # 2, 3 and 4, of 2 to 6
+
+
+@pytest.mark.parametrize(("own", "others"), [(ENOUGH - 1, 9), (ENOUGH, 4)])
+async def test_who_has_too_few_answers_or_peers_is_not_compared(desk: Desk, pool: Pool, own: int, others: int) -> None:
+    await day(pool, 1, 0, own, own)
+    for user in range(2, 2 + others):
+        await day(pool, user, 0, ENOUGH, 1)
+    assert (await desk.show_statistics(ShowStatistics(user=1))).better_than is None
+
+
+async def test_peers_are_those_of_the_same_subject_and_time(desk: Desk, pool: Pool) -> None:
+    await day(pool, 1, 0, ENOUGH, 10)
+    for user in range(2, 8):
+        await day(pool, user, 0, ENOUGH, 5)
+        await day(pool, user, 40, ENOUGH, 20, subject="mathematics")
+    assert (await desk.show_statistics(ShowStatistics(user=1, subject="biology"))).better_than == 1
+    assert (await desk.show_statistics(ShowStatistics(user=1, days=30))).better_than == 1
+    assert (await desk.show_statistics(ShowStatistics(user=1))).better_than == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_a_picture_is_on_the_paper_of_its_theme(desk: Desk, pool: Pool, theme: Theme) -> None:
+    await day(pool, 1, 0, 3, 2)
+    file = await desk.draw_statistics(DrawStatistics(user=1, format="svg", theme=theme))
+    papers = {name: palette.paper.encode() in file.content for name, palette in PALETTES.items()}
+    assert papers[theme]
+    assert not papers["dark" if theme == "light" else "light"]
+
+
+async def test_the_calendar_has_a_square_for_each_day_of_a_year_with_those_of_answers_filled(
+    desk: Desk, pool: Pool
+) -> None:
+    for ago, answered in ((0, 4), (1, 2), (300, 1), (700, 3)):
+        await day(pool, 1, ago, answered, 1)
+    drawn = draw(await desk.show_statistics(ShowStatistics(user=1)), "en", "svg", None, TODAY).decode()
+    track, filled = PALETTES["light"].track, PALETTES["light"].correct
+    assert date(2023, 11, 14) == TODAY  # a Tuesday: its week has two days so far
+    assert drawn.count(f'style="fill: {track}"') >= 52 * 7 + 2
+    for strength, times in ((0.625, 1), (0.4375, 1), (0.8125, 0)):  # 700 days ago is not in this year
+        assert drawn.count(f'style="fill: {filled}; opacity: {strength}"') == times
