@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -56,6 +57,7 @@ class BankUpload(BaseModel):
     format: BankFormat | SkipJsonSchema[None] = Field(default=None, json_schema_extra=_no_default)
 
 
+@cache
 def document() -> Json:
     """The whole document; equal tables give equal documents."""
     wanted: dict[Wanted, None] = {

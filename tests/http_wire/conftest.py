@@ -6,12 +6,14 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from protocols.http import Readiness, build, serve
+from protocols.http import Readiness, build, serve, serving
 from tests.http_wire.stand import Client, TableRouter
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
+async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+    # Clients that were refused in the middle of a long upload are not waited for here.
+    monkeypatch.setattr(serving, "SHUTDOWN_SECONDS", 0.3)
     router = TableRouter()
     registry = CollectorRegistry()
     kept: list[Client] = []
