@@ -332,7 +332,16 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             await caught_up()
             return await figures.show_training(message)
 
-        administration = Administration(pg, database, clock, accounts, joining, redo, settings.storage.path / "exports")
+        administration = Administration(
+            pg,
+            database,
+            clock,
+            accounts,
+            joining,
+            redo,
+            settings.storage.path / "exports",
+            analytics.known_of_subject,
+        )
         await administration.open()
         audit = AuditLog(pg, clock)
         checks = BankChecks(desk, audit, clock, settings.storage.path / "checks")

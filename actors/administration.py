@@ -43,6 +43,7 @@ class Administration:
         joining: Joining,
         redo: Mapping[str, Redo],
         folder: Path,
+        qualities: exports.Qualities,
     ) -> None:
         self._pool = pool
         self._database = database
@@ -51,6 +52,7 @@ class Administration:
         self._joining = joining
         self._redo = redo
         self._folder = folder
+        self._qualities = qualities
         self._making = asyncio.Lock()
         self._retrying = asyncio.Lock()
 
@@ -126,7 +128,8 @@ class Administration:
             folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._folder))
             file = folder / (f"contest-{contest}.xlsx" if contest else f"{kind}.xlsx")
             try:
-                rows = await exports.export(kind, file, language, self._pool, self._database, contest=contest)
+                sources = self._pool, self._database
+                rows = await exports.export(kind, file, language, *sources, contest=contest, qualities=self._qualities)
                 kept = folder.with_suffix(".xlsx")
                 await asyncio.to_thread(file.replace, kept)
             finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeAlias
 
 from asyncpg import Record
 
+from actors.analytics.quality import Quality
+from actors.analytics.reasons import reason
 from protocols.messages import Language, NotFound
 from storage import spreadsheets
 from storage.mongo import exports as from_mongo
@@ -21,6 +23,8 @@ from storage.postgres.pool import Pool
 from storage.spreadsheets import Cell, Column
 
 KindOfExport: TypeAlias = Literal["users", "results", "questions", "contest"]
+# The figures of a subject's questions, by the bank's numbers.
+Qualities: TypeAlias = Callable[[str], Awaitable[Mapping[int, Quality]]]
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,14 @@ _QUESTIONS = (
     _Column("answered", "Ответов", "Answered", "integer"),
     _Column("correct", "Верных", "Correct", "integer"),
     _Column("share", "Доля верных", "Share of correct", "share"),
+    # From here on of answers in finished trainings, and empty where there are none, or where ClickHouse is not asked.
+    _Column("facility", "Средний балл", "Mean score", "share"),
+    _Column("discrimination", "Связь с остальной тренировкой", "Correlation with the rest", "number", 16),
+    _Column("low", "от", "from", "number"),
+    _Column("high", "до", "to", "number"),
+    _Column("pairs", "по ответам", "by answers", "integer"),
+    _Column("median", "Медиана времени, с", "Median time, s", "number"),
+    _Column("remarks", "На что взглянуть", "What to look at", "text", 50),
 )
 _CONTEST = (
     _Column("place", "Место", "Place", "integer"),
@@ -126,8 +138,10 @@ async def export(
     database: Database,
     advanced: Callable[[int], None] = lambda rows: None,
     contest: int = 0,
+    qualities: Qualities | None = None,
 ) -> int:
-    """Write the spreadsheet; returns the number of rows. `contest` is needed for that kind.
+    """Write the spreadsheet; returns the number of rows. `contest` is needed for that kind, `qualities` for all that
+    questions can have.
 
     Raises OSError, and NotFound for the contest; then nothing of it is left.
     """
@@ -138,7 +152,7 @@ async def export(
         case "results":
             rows = _of_records(from_postgres.results(pool), columns)
         case "questions":
-            rows = _of_questions(database)
+            rows = _of_questions(database, language, qualities)
         case "contest":
             if await contests.planned(pool, contest) is None:
                 raise NotFound(f"There is no contest {contest}")
@@ -168,9 +182,15 @@ async def _of_records(
             yield [record[column.name] for column in columns]
 
 
-async def _of_questions(database: Database) -> AsyncGenerator[Sequence[Cell], None]:
+async def _of_questions(
+    database: Database, language: Language, qualities: Qualities | None
+) -> AsyncGenerator[Sequence[Cell], None]:
+    known: dict[str, Mapping[int, Quality]] = {}
     async for kept, (answered, correct) in from_mongo.questions(database):
         question = kept.content
+        if kept.subject not in known:
+            known[kept.subject] = await qualities(kept.subject) if qualities is not None else {}
+        quality = known[kept.subject].get(kept.number)
         yield [
             kept.subject,
             kept.id,
@@ -188,7 +208,21 @@ async def _of_questions(database: Database) -> AsyncGenerator[Sequence[Cell], No
             answered,
             correct,
             correct / answered if answered else None,
+            *(_quality(quality, language) if quality is not None else [None] * 7),
         ]
+
+
+def _quality(quality: Quality, language: Language) -> list[Cell]:
+    around = quality.discrimination_interval
+    return [
+        quality.facility,
+        quality.discrimination,
+        around.low if around is not None else None,
+        around.high if around is not None else None,
+        quality.pairs,
+        quality.median,
+        "\n".join(reason(one, language) for one in quality.remarks),
+    ]
 
 
 def _choices(question: dict[str, Any]) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 
 import pytest
+from python_calamine import CalamineWorkbook
 
 from tests.analytics.test_metrics import listed
 from tests.api.banks import Bank, train
@@ -40,6 +42,22 @@ async def test_a_planted_wrong_key_is_seen_and_told_in_plain_words(guest: Client
     listed_ones = await editor.get(f"/admin/subjects/{own.subject}/quality?flagged=true")
     assert (listed_ones["answered"], listed_ones["flagged"]) == (3, 1)
     assert listed_ones["items"] == [found]
+
+
+async def test_the_spreadsheet_of_questions_has_the_figures_and_the_reasons(
+    guest: Client, admin: Client, own: Bank
+) -> None:
+    await answered(guest, own, 27)
+    await admin.get(f"/admin/questions/single/quality?subject={own.subject}")  # when this is told, they have arrived
+    workbook = await admin.call("GET", "/admin/exports/questions.xlsx?language=en")
+    assert workbook.status == 200
+    head, *rows = CalamineWorkbook.from_filelike(BytesIO(workbook.content)).get_sheet_by_index(0).to_python()
+    found = {row[1]: dict(zip(head, row, strict=True)) for row in rows if row[0] == own.subject}
+    assert found["single"]["Mean score"] == 0.5
+    assert found["single"]["Correlation with the rest"] == pytest.approx(-1)
+    assert found["single"]["by answers"] == 54
+    assert found["single"]["What to look at"] == "Stronger students choose a: is the key right?"
+    assert found["order"]["Mean score"] == found["order"]["What to look at"] == ""
 
 
 async def test_the_questions_of_a_subject_come_in_pages(guest: Client, editor: Client, own: Bank) -> None:
