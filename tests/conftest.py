@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from tests.running import Service
+
+HERE = Path(__file__).parent
+# Campaigns, browsers and fuzzers that take half a minute each and more: `./check --thorough` runs them too.
+THOROUGH = frozenset(
+    (
+        "analytics/test_dashboards.py",
+        "analytics/test_reading.py",
+        "api/test_schemathesis.py",
+        "broadcasts/test_kill.py",
+        "contests/test_big.py",
+        "contests/test_outages.py",
+        "durability/test_joining.py",
+        "telegram/test_storms.py",
+        "web/test_administration.py",
+        "web/test_departments.py",
+        "web/test_pages.py",
+        "web/test_student.py",
+    )
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(HERE).as_posix() in THOROUGH:
+            item.add_marker(pytest.mark.thorough)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
