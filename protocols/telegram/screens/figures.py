@@ -34,6 +34,11 @@ def statistics_screen(t: Texts, statistics: Statistics, period: str, drawn: Draw
         t.plural("🔥 {n} day in a row", "🔥 {n} days in a row", statistics.streak.current)
         + t(" (the longest: {n})", n=statistics.streak.longest),
     ]
+    if statistics.better_than is not None:
+        share = t.percent(statistics.better_than)
+        lines.append(t("Your mean score is higher than that of {share} of those who trained.", share=share))
+    if statistics.weakest:
+        lines.append(t("Topics to work on") + ": " + ", ".join(topic.title for topic in statistics.weakest))
     return Screen(paragraphs(title, "\n".join(lines)), (periods, to_menu(t)), (drawn,))
 
 
