@@ -25,6 +25,8 @@ log = structlog.get_logger()
 BEAT_SECONDS = 1.0
 BEAT_TIMEOUT_SECONDS = 1.0
 HELD_SECONDS = 0.1
+# A database that has just come back may leave a connection without an answer; all students wait for these steps.
+STEP_SECONDS = 5.0
 # A shorter time without the database passes as slowness.
 OUTAGE_SECONDS = 3.0
 # Before an outage is over, its trainings must have their time back.
@@ -51,6 +53,7 @@ class Timekeeper:
         self._tide = tide
         self._to_session = to_session
         self._caught_up = caught_up
+        self._contest_open = True  # as far as is known
         self._given_up: set[str] = set()  # trainings whose sessions cannot be asked: nobody waits for them again
         tide.held = HELD
 
@@ -66,10 +69,13 @@ class Timekeeper:
         """Give back all time up to the moment when this returns. Raises what the database raises."""
         margin = LEAST_MARGIN_SECONDS
         while True:
-            for outage in await sql.unsettled(self._pool):
+            async with asyncio.timeout(STEP_SECONDS):
+                unsettled = await sql.unsettled(self._pool)
+            for outage in unsettled:
                 await self._settle(outage)
             began = self._clock()
-            outage_now = await sql.note_outage(self._pool, moment(began) + timedelta(seconds=margin))
+            async with asyncio.timeout(STEP_SECONDS):
+                outage_now = await sql.note_outage(self._pool, moment(began) + timedelta(seconds=margin))
             if outage_now is None:
                 return
             await self._settle(outage_now)
@@ -81,8 +87,9 @@ class Timekeeper:
             margin = max(LEAST_MARGIN_SECONDS, took / 2) if margin == LEAST_MARGIN_SECONDS else 1.5 * took
 
     async def _settle(self, outage: Outage) -> None:
-        await self._caught_up()
-        affected = await sql.affected(self._pool, outage)
+        async with asyncio.timeout(STEP_SECONDS):
+            await self._caught_up()
+            affected = await sql.affected(self._pool, outage)
         began, ended = _microseconds(outage.began), _microseconds(outage.ended)
         at_once = asyncio.Semaphore(EXTENDED_AT_ONCE)
 
@@ -102,7 +109,8 @@ class Timekeeper:
             for one in affected:
                 if one.training not in self._given_up:
                     group.create_task(extend(one))
-        await sql.settle(self._pool, outage)
+        async with asyncio.timeout(STEP_SECONDS):
+            await sql.settle(self._pool, outage)
         log.warning(
             "the clocks of contests stood still",
             outage=outage.id,
@@ -136,7 +144,7 @@ class Timekeeper:
             await asyncio.sleep(BEAT_SECONDS if self._tide.held is None else HELD_SECONDS)
             now = self._clock()
             long_ago = now - accepted > OUTAGE_SECONDS * 1e6
-            if long_ago:
+            if long_ago and self._contest_open:  # nobody waits for clocks that do not run
                 self._tide.held = HELD
             if self._tide.problem is not None:
                 continue
@@ -154,7 +162,7 @@ class Timekeeper:
     async def _beat(self) -> None:
         try:
             async with asyncio.timeout(BEAT_TIMEOUT_SECONDS):
-                await sql.beat(self._pool, moment(self._clock()))
+                self._contest_open = await sql.beat(self._pool, moment(self._clock()))
         except Exception as error:  # an old heartbeat gives too much time back, never too little
             if not is_transient(error):
                 log.exception("the heartbeat cannot be noted")

@@ -21,6 +21,7 @@ THOROUGH = frozenset(
         "contests/test_big.py",
         "contests/test_outages.py",
         "durability/test_joining.py",
+        "durability/test_servers.py",
         "telegram/test_storms.py",
         "web/test_administration.py",
         "web/test_departments.py",

@@ -265,9 +265,9 @@ class Affected:
     ends_at: datetime  # of its contest, by now
 
 
-async def beat(pool: Pool, now: datetime) -> None:
-    """Note that the service accepts now; while no contest is open, nothing is written."""
-    await pool.execute(
+async def beat(pool: Pool, now: datetime) -> bool:
+    """Note that the service accepts now; while no contest is open, nothing is written. Whether one is."""
+    done = await pool.execute(
         """INSERT INTO heartbeat (at)
            SELECT $1::timestamptz
            WHERE EXISTS (SELECT FROM contests WHERE starts_at <= $1 AND ends_at > $1::timestamptz - $2::interval)
@@ -275,6 +275,7 @@ async def beat(pool: Pool, now: datetime) -> None:
         now,
         AFTERWARDS,
     )
+    return not done.endswith(" 0")
 
 
 async def note_outage(pool: Pool, ended: datetime) -> Outage | None:
