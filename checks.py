@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 from pymongo.errors import PyMongoError
 
-from service import EXPECTED_FAILURES, addresses, trouble
+from databases import EXPECTED_FAILURES, addresses, trouble
 from settings import Settings, Telegram
 from storage.clickhouse import engine as clickhouse
 from storage.clickhouse.engine import ClickHouseError

@@ -31,8 +31,8 @@ from actors.accounts import CACHE_SECONDS, add_user
 from actors.bank import Bank
 from actors.bank_desk import BankDesk, Progress
 from actors.passwords import Passwords
+from databases import EXPECTED_FAILURES, Connections, addresses, connections
 from protocols import messages as m
-from service import EXPECTED_FAILURES, Connections, addresses, connections
 from settings import Settings
 from storage.banks import MAX_BYTES
 from storage.clickhouse import activity

@@ -120,7 +120,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _serve(settings: Settings) -> int:
-    from service import EXPECTED_FAILURES, running
+    from databases import EXPECTED_FAILURES
+    from service import running
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

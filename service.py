@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
-from typing import Any, TypeAlias
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from asyncpg import InterfaceError, PostgresError
 from prometheus_client import REGISTRY
 from pykka import ActorDeadError, ActorRef
-from pymongo.errors import PyMongoError
 
 import logs
 from actors import metrics, relay
@@ -44,49 +41,37 @@ from actors.passwords import Passwords
 from actors.relay import Destination, Gauge, Nudge, Reach, Relay
 from actors.reminders import Reminders
 from actors.reports import ReportDesk
-from actors.router import Handler, Router
+from actors.router import Router
 from actors.runtime import EventLoopActor, MailboxFull
 from actors.session import Surroundings
 from actors.storage import StorageActor, Tide
 from actors.supervisor import Sessions, Supervisor, ToSessions
 from actors.timekeeper import Timekeeper
+from databases import Unusable, connections
+from handlers import (
+    Asked,
+    administration_handlers,
+    analytics_handlers,
+    broadcast_handlers,
+    contest_handlers,
+    department_handlers,
+    main_handlers,
+)
 from protocols import messages as m
 from protocols.http.application import Readiness, build
 from protocols.http.serving import serve as serve_http
 from protocols.web.application import handlers as handlers_of_pages
 from protocols.web.pages import PAGES
-from settings import Broadcast, Server, Settings
+from settings import Broadcast, Settings
 from storage import is_transient
 from storage.clickhouse import engine as clickhouse
-from storage.clickhouse.engine import ClickHouseError
 from storage.clickhouse.rollups import Rollups
-from storage.embedded import DataFolderBusy, DataFolderUnusable, Endpoints, EngineFailed, Engines, attach
 from storage.mongo import client as mongo
 from storage.mongo import questions
 from storage.postgres import journal, pool, read_models
-from storage.postgres.migrate import MigrationRefused, migrate
 
 log = structlog.get_logger()
 
-
-class Unusable(Exception):
-    """A server or a port that the configuration names cannot be used: which one, why, and the mend."""
-
-
-# What an administrator can mend: told in a sentence, not by a stack trace.
-EXPECTED_FAILURES = (
-    Unusable,
-    DataFolderUnusable,
-    EngineFailed,
-    MigrationRefused,
-    journal.WriterLockHeld,
-    mongo.NoTransactions,
-    OSError,
-    PostgresError,
-    InterfaceError,
-    PyMongoError,
-    ClickHouseError,
-)
 
 DEMO_BANKS = Path(__file__).with_name("banks")
 MOST_WAITING = 20_000  # replies that wait for their commit, of all users together
@@ -98,115 +83,10 @@ JOIN_SECONDS = 5.0
 READY_SECONDS = 2.0
 STOP_SECONDS = 20.0
 
-Asked: TypeAlias = Callable[[m.SessionCommand], Awaitable[m.Message]]  # the reply of a user's session
-# A server that is not there yet may come while a service waits; a person waits less gladly.
-SERVICE_PATIENCE_SECONDS, COMMAND_PATIENCE_SECONDS = 60.0, 3.0
-ATTACH_SECONDS = 60.0  # a service that is starting has its engines by then
-ATTACH_PAUSE_SECONDS = 0.2
-
 
 def clock() -> int:
     """Microseconds since 1970."""
     return time.time_ns() // 1000
-
-
-@dataclass(frozen=True)
-class Connections:
-    """The databases: migrated, prepared, answering."""
-
-    postgres_url: str
-    postgres: pool.Pool
-    client: mongo.Client
-    database: mongo.Database
-
-
-@asynccontextmanager
-async def addresses(settings: Settings, *, own_folder: bool) -> AsyncIterator[tuple[str, str]]:
-    """The URLs of PostgreSQL and MongoDB: the servers that are configured, embedded engines where none is.
-
-    A service must have the data folder for itself (`own_folder`); a command makes do with the engines of a
-    service that runs, and without one starts them for its own time.
-    """
-    postgres_url = settings.postgres.url.get_secret_value()
-    mongo_url = settings.mongo.url.get_secret_value()
-    async with AsyncExitStack() as stack:
-        if not (postgres_url and mongo_url):
-            engines = Engines(settings.storage.path, postgres=not postgres_url, mongo=not mongo_url, shared=own_folder)
-            if own_folder:
-                endpoints = await stack.enter_async_context(engines)
-            else:
-                endpoints = await _attach_or_start(settings.storage.path, engines, stack)
-            postgres_url = postgres_url or endpoints.postgres_url
-            mongo_url = mongo_url or endpoints.mongo_url
-        yield postgres_url, mongo_url
-
-
-async def _attach_or_start(path: Path, engines: Engines, stack: AsyncExitStack) -> Endpoints:
-    deadline = time.monotonic() + ATTACH_SECONDS
-    while True:
-        endpoints = attach(path)
-        if endpoints is not None:
-            return endpoints
-        try:
-            return await stack.enter_async_context(engines)
-        except DataFolderBusy:  # another command has it, or a service that is just starting or stopping
-            if time.monotonic() > deadline:
-                raise
-        await asyncio.sleep(ATTACH_PAUSE_SECONDS)
-
-
-@asynccontextmanager
-async def connections(settings: Settings, *, own_folder: bool) -> AsyncIterator[Connections]:
-    """Connect to the databases of `addresses`, and bring them up to this version of the program."""
-    async with AsyncExitStack() as stack:
-        postgres_url, mongo_url = await stack.enter_async_context(addresses(settings, own_folder=own_folder))
-        try:
-            patience = SERVICE_PATIENCE_SECONDS if own_folder else COMMAND_PATIENCE_SECONDS
-            pg = await pool.open_pool(postgres_url, patience=patience)
-        except (OSError, PostgresError, InterfaceError) as error:
-            raise Unusable(trouble("postgres", settings.postgres, error)) from error
-        stack.push_async_callback(_close_pool, pg)
-        for name in await migrate(postgres_url, lambda name: log.info("migrating", step=name)):
-            log.info("migrated", step=name)
-        client = mongo.connect(mongo_url)
-        stack.callback(client.close)
-        database = mongo.database(client)
-        try:
-            await _patiently("mongo", lambda: mongo.require_transactions(client), patience)
-            await questions.prepare(database)
-        except PyMongoError as error:
-            raise Unusable(trouble("mongo", settings.mongo, error)) from error
-        yield Connections(postgres_url, pg, client, database)
-
-
-def trouble(section: str, server: Server, error: Exception) -> str:
-    """What is wrong with a database, in a sentence that names where it is, but not its password."""
-    # pymongo goes on with its timeouts and its whole topology.
-    why = re.split(r" \(configured timeouts|, Timeout: ", str(error))[0] or type(error).__name__
-    where = f" at {server.place}" if server.place else ""
-    mend = f"see that it runs, and that [{section}] url is right" if server.place else "look at its log"
-    return f"{section}{where} cannot be used: {why}; {mend}"
-
-
-async def _close_pool(pg: pool.Pool) -> None:
-    try:
-        await asyncio.wait_for(pg.close(), 5.0)
-    except TimeoutError:
-        pg.terminate()
-
-
-async def _patiently(engine: str, work: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """Try until it works; what is still wrong after `seconds` is raised."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            await work()
-            return
-        except Exception as error:
-            if not is_transient(error) or time.monotonic() > deadline:
-                raise
-            log.warning("waiting for a database", engine=engine, error=str(error))
-            await asyncio.sleep(1.0)
 
 
 @dataclass(frozen=True)
@@ -354,7 +234,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             accounts,
             to_sessions,
             tide,
-            handlers(accounts, chats, joining, desk, figures, bank, to_sessions.ask)
+            main_handlers(accounts, chats, joining, desk, figures, bank, to_sessions.ask)
             | broadcast_handlers(broadcast_desk, broadcaster)
             | contest_handlers(contests)
             | administration_handlers(administration, audit)
@@ -431,170 +311,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         log.info("stopping: what was accepted is being finished")
 
 
-def handlers(
-    accounts: Accounts,
-    chats: Chats,
-    joining: Joining,
-    desk: BankDesk,
-    figures: Figures,
-    bank: Bank,
-    to_session: Asked,
-) -> dict[type[m.Message], Handler]:
-    """Who answers what, besides the sessions."""
-
-    async def erase_account(message: m.EraseAccount) -> m.Message:
-        await joining.settle(message.user)
-        return await accounts.erase_account(message, joining.end_sessions)
-
-    async def erase_from_telegram(message: m.EraseFromTelegram) -> m.Message:
-        await joining.settle(message.user)
-        return await accounts.erase_from_telegram(message, joining.end_sessions)
-
-    async def set_favorite(message: m.SetFavoriteById) -> m.Message:
-        number = bank.find(message.question, message.subject)
-        return await to_session(m.SetFavorite(user=message.user, question=number, favorite=message.favorite))
-
-    async def show_training(message: m.ShowTrainingById) -> m.Message:
-        """The session knows its last training best; all others are in the read models."""
-        try:
-            return await to_session(m.ShowTraining(user=message.user, training=message.training))
-        except m.NotFound:
-            return await figures.show_training(message)
-
-    return {
-        m.Register: accounts.register,
-        m.OpenToken: accounts.open_token,
-        m.CloseToken: accounts.close_token,
-        m.Authenticate: accounts.authenticate,
-        m.ShowProfile: accounts.show_profile,
-        m.ChangeProfile: accounts.change_profile,
-        m.EraseAccount: erase_account,
-        m.EraseFromTelegram: erase_from_telegram,
-        m.LinkAccounts: joining.link,
-        m.ExportAccount: accounts.export,
-        m.CreateLinkCode: accounts.create_link_code,
-        m.ReportQuestion: accounts.report_question,
-        m.MeetChat: chats.meet,
-        m.KeepChat: chats.keep,
-        m.MarkUnreachable: chats.mark_unreachable,
-        m.LoadUpdatesState: chats.load_updates_state,
-        m.SaveUpdatesState: chats.save_updates_state,
-        m.SetFavoriteById: set_favorite,
-        m.ShowTrainingById: show_training,
-        m.ListTrainings: figures.list_trainings,
-        m.ShowStatistics: figures.show_statistics,
-        m.DrawStatistics: figures.draw_statistics,
-        m.ShowLeaderboard: figures.show_leaderboard,
-        m.ListSubjects: desk.list_subjects,
-        m.ShowSubjectSchema: desk.show_subject_schema,
-        m.ShowFile: desk.show_file,
-        m.ValidateBank: desk.validate_bank,
-        m.ImportBank: desk.import_bank,
-        m.ExportBank: desk.export_bank,
-        m.ShowBankTemplate: desk.show_template,
-        m.MarkBankErrors: desk.mark_errors,
-        m.ListQuestions: desk.list_questions,
-        m.ShowBankQuestion: desk.show_question,
-        m.ChangeQuestion: desk.change_question,
-        m.ArchiveQuestion: desk.archive_question,
-    }
-
-
 def quiet_hours(settings: Broadcast) -> QuietHours | None:
     """When mass messages wait; None: never."""
     if settings.quiet_from is None or settings.quiet_until is None:
         return None
     return QuietHours(settings.quiet_from, settings.quiet_until, ZoneInfo(settings.time_zone))
-
-
-def broadcast_handlers(desk: BroadcastDesk, broadcaster: ActorRef[Broadcaster]) -> dict[type[m.Message], Handler]:
-    """Who answers what about mass messages."""
-
-    async def ask(message: m.BroadcastCommand) -> m.Message:
-        try:
-            reply: m.Message = await broadcaster.ask(message, block=False)
-        except (ActorDeadError, MailboxFull):
-            raise m.Unavailable("Broadcasts cannot be changed at the moment. Please try again.") from None
-        return reply
-
-    return {
-        m.CreateBroadcast: desk.create,
-        m.ListBroadcasts: desk.page,
-        m.ShowBroadcast: desk.show,
-        m.CountAudience: desk.count_audience,
-        m.ChangeAudience: desk.change_audience,
-        m.ShowBroadcastContent: desk.content,
-        m.StartBroadcast: ask,
-        m.PauseBroadcast: ask,
-        m.ResumeBroadcast: ask,
-        m.CancelBroadcast: ask,
-    }
-
-
-def contest_handlers(desk: ContestDesk) -> dict[type[m.Message], Handler]:
-    """Who answers what about contests."""
-    return {
-        m.CreateContest: desk.create,
-        m.ChangeContest: desk.change,
-        m.DeleteContest: desk.delete,
-        m.ShowPlan: desk.show_plan,
-        m.ListPlans: desk.list_plans,
-        m.ListContests: desk.list_contests,
-        m.ShowContest: desk.show,
-        m.JoinContest: desk.join,
-        m.StartContest: desk.start,
-        m.ShowContestLeaderboard: desk.leaderboard,
-    }
-
-
-def administration_handlers(administration: Administration, audit: AuditLog) -> dict[type[m.Message], Handler]:
-    """Who answers administrators about users, spreadsheets, parked steps and acts."""
-    return {
-        m.FindUsers: administration.find_users,
-        m.ShowUser: administration.show_user,
-        m.ChangeUser: administration.change_user,
-        m.EraseUser: administration.erase_user,
-        m.MakeSpreadsheet: administration.make_spreadsheet,
-        m.MakeContestSpreadsheet: administration.make_contest_spreadsheet,
-        m.ListParked: administration.list_parked,
-        m.RetryParked: administration.retry,
-        m.ListAudit: audit.show,
-    }
-
-
-def analytics_handlers(desk: AnalyticsDesk) -> dict[type[m.Message], Handler]:
-    """Who answers what about activity."""
-    return {
-        m.ShowQuestionQuality: desk.show_question,
-        m.ShowSubjectQuality: desk.show_subject,
-        m.ShowAnalytics: desk.show_analytics,
-    }
-
-
-def department_handlers(
-    desk: BankDesk, checks: BankChecks, history: History, reports: ReportDesk
-) -> dict[type[m.Message], Handler]:
-    """Who answers departments about uploads, subjects, history and reports; and students about their reports."""
-    return {
-        m.OpenCheck: checks.open_check,
-        m.ShowCheck: checks.show,
-        m.ListChecked: checks.questions,
-        m.ImportChecked: checks.import_checked,
-        m.MarkCheckedErrors: checks.mark_errors,
-        m.ShowCheckedPicture: checks.picture,
-        m.ShowSubject: desk.show_subject,
-        m.CreateSubject: desk.create_subject,
-        m.ChangeSubject: desk.change_subject,
-        m.PreviewQuestion: desk.preview_question,
-        m.PreviewChange: desk.preview_change,
-        m.RestoreQuestion: desk.restore_question,
-        m.ShowHistory: history.show,
-        m.ListReports: reports.page,
-        m.CountReports: reports.count,
-        m.CloseReport: reports.close,
-        m.ListOwnReports: reports.own,
-        m.MarkReportSeen: reports.saw,
-    }
 
 
 async def _begin_telegram(
