@@ -197,7 +197,7 @@ async def _identify(ask: Callable[[Message], Awaitable[Message]], token: str) ->
 def _head_reader(route: Route) -> Callable[[web.Request, dict[str, object]], None]:
     """Fills in what `fixed`, the path and the query give. Raises `NotFound`, `Invalid`."""
     path_fields, fixed = route.path_fields, dict(route.fixed)
-    model = route.query_model()
+    model = route.query_model
     query = QueryReader(model) if model else None
     narrowed = model if route.narrow else None
 
@@ -229,7 +229,7 @@ def _body_reader(route: Route) -> Callable[[bytes, dict[str, object]], None] | N
 
     Raises `Unreadable`, `TooLarge`, `Invalid`.
     """
-    model = route.body_model()
+    model = route.body_model
     if model is None:
         return None
     whole_body, limit = route.whole_body, route.body_limit

@@ -64,7 +64,7 @@ def document() -> Json:
         (Problem, "validation"): None,
         (BankUpload, "validation"): None,
     }
-    bodies = [None if route.whole_body else route.body_model() for route in ROUTES]
+    bodies = [None if route.whole_body else route.body_model for route in ROUTES]
     for route, body in zip(ROUTES, bodies, strict=True):
         if body is not None:
             wanted[body, "validation"] = None
@@ -169,7 +169,7 @@ def _parameters(route: Route) -> Iterator[Json]:
             "schema": {"type": "string", "pattern": KEY_FORM},
             "description": "Sent again with the same key, it starts nothing: the answer is the same training.",
         }
-    model = route.query_model()
+    model = route.query_model
     if model is None:
         return
     schema: Json = model.model_json_schema()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field, JsonValue
@@ -22,7 +23,7 @@ FOREVER: Final = "public, max-age=31536000, immutable"
 OWN_ID_NOTE: Final = "`subject` is needed only where two subjects share the question's id."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Route:
     """One call. The parts of `path` in braces are fields of `message`; its other fields are the body,
     except those in `query` (all of them, where the method is GET) and those that `fixed` gives."""
@@ -76,9 +77,11 @@ class Route:
             return ()
         return tuple(name for name in self._free if name not in self.query)
 
+    @cached_property
     def query_model(self) -> type[BaseModel] | None:
         return derive(self.message, "Query", self.query_fields, self.narrow) if self.query_fields else None
 
+    @cached_property
     def body_model(self) -> type[BaseModel] | None:
         return derive(self.message, "Body", self.body_fields, self.narrow) if self.body_fields else None
 
