@@ -77,6 +77,7 @@ DEMO_BANKS = Path(__file__).with_name("banks")
 MOST_WAITING = 20_000  # replies that wait for their commit, of all users together
 GROUP_SIZE = 2_000  # of these in one transaction
 LAST_SEEN_SECONDS = 10.0
+PURGE_SECONDS = 3_600.0
 OVERDUE_SECONDS = 30.0
 OVERDUE_AT_ONCE = 500
 JOIN_SECONDS = 5.0
@@ -185,6 +186,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 broadcaster.tell(Look())
 
         broadcast_desk = BroadcastDesk(pg, live, clock, SystemRandom(), look_at_broadcasts)
+        background(_purge_deliveries(broadcast_desk))
         background(Reminders(pg, clock, SystemRandom(), look_at_broadcasts).keep())
         drawing = Drawing()
         stack.push_async_callback(drawing.close)
@@ -452,6 +454,17 @@ async def _join_accounts(joining: Joining) -> None:
             if not is_transient(error):
                 log.exception("accounts were not joined")
         await asyncio.sleep(JOIN_SECONDS)
+
+
+async def _purge_deliveries(desk: BroadcastDesk) -> None:
+    """Delete what is kept of mass messages that have ended long ago."""
+    while True:
+        try:
+            await desk.purge()
+        except Exception as error:
+            if not is_transient(error):
+                log.exception("deliveries of old broadcasts were not deleted")
+        await asyncio.sleep(PURGE_SECONDS)
 
 
 async def _finish_overdue(pg: pool.Pool, to_session: Asked) -> None:

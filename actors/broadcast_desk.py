@@ -44,6 +44,7 @@ LONGEST_SIDES = 10_000  # width and height together
 LONGEST_SHAPE = 20  # times as wide as high, or the other way round
 LONGEST_CAPTION = 1024
 FURTHEST_START = timedelta(days=366)
+KEPT = timedelta(days=90)  # after the end it is known who got it; then only how many
 LINK = re.compile(r"(?:https?|tg|mailto|tel):\S+", re.IGNORECASE)
 NOBODY = "Nobody would get it: none of these is reached by Telegram and wants messages"
 PICTURES_AT_ONCE = 2  # decoded, for each may take a hundred megabytes
@@ -131,6 +132,12 @@ class BroadcastDesk:
         now = moment(self._clock())
         items = tuple(shown(row, self._live, now) for row in rows[: message.limit])
         return Broadcasts(items=items, next=str(items[-1].id) if len(rows) > message.limit else None)
+
+    async def purge(self) -> None:
+        """Forget who got what has ended long ago."""
+        purged = await sql.purge(self._pool, moment(self._clock()) - KEPT)
+        if purged:
+            log.info("deliveries of old broadcasts were deleted", deliveries=purged)
 
 
 def _check_text(message: CreateBroadcast) -> None:

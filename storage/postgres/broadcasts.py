@@ -21,6 +21,8 @@ Executor: TypeAlias = "Pool | Connection"
 Mark: TypeAlias = Literal["sent", "failed", "blocked"]
 
 LIST_SECONDS = 600.0  # for the deliveries of a million recipients, on a slow disk
+ERASURE = 0x41504F_45524153  # any number that only we lock: "APO" "ERAS"
+PURGED_AT_ONCE = 10_000  # deliveries; so that nobody waits for long, and a kill loses little
 COUNT_SECONDS = 10.0
 MOST_REASONS = 50  # of a broadcast, told apart
 
@@ -202,6 +204,15 @@ async def _list_deliveries(connection: Connection, broadcast: int, now: datetime
         broadcast,
         timeout=LIST_SECONDS,
     )
+    # Who is being erased did not see these deliveries: the erasures that have begun end first, those that begin from
+    # now on find them. Not before, for to list a million takes a while.
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", ERASURE, timeout=LIST_SECONDS)
+    await connection.execute(
+        """DELETE FROM deliveries WHERE broadcast_id = $1
+               AND NOT EXISTS (SELECT FROM users WHERE users.telegram_id = deliveries.telegram_id)""",
+        broadcast,
+        timeout=LIST_SECONDS,
+    )
     # Not before: whoever cancels it meanwhile does not wait.
     recipients: int | None = await connection.fetchval(
         f"""UPDATE broadcasts SET listed = true, recipients = (SELECT count(*) FROM deliveries WHERE broadcast_id = $1)
@@ -305,8 +316,10 @@ async def finish(db: Executor, broadcast: int, now: datetime) -> Record | None:
 async def forget(connection: Connection, user: int) -> None:
     """Erase a person from all broadcasts, in the caller's transaction; the counts stay.
 
-    To whom a message was still to go counts as failed, so that broadcasts come to their end.
+    To whom a message was still to go counts as failed, so that broadcasts come to their end. Broadcasts that are
+    being listed wait for the end of the transaction.
     """
+    await connection.execute("SELECT pg_advisory_xact_lock_shared($1)", ERASURE)
     rows = await connection.fetch(
         """WITH gone AS (
                DELETE FROM deliveries WHERE telegram_id = (SELECT telegram_id FROM users WHERE id = $1)
@@ -320,3 +333,28 @@ async def forget(connection: Connection, user: int) -> None:
     )
     for row in rows:
         await _count(connection, row["broadcast_id"], [row])
+
+
+async def purge(pool: Pool, before: datetime) -> int:
+    """Delete the deliveries of what ended before this; returns how many these were. What was counted stays.
+
+    From then on a broadcast is not `listed` any more, so that it is not looked at again.
+    """
+    ended = await pool.fetch(
+        "SELECT id FROM broadcasts WHERE listed AND state IN ('finished', 'cancelled') AND finished_at < $1", before
+    )
+    purged = 0
+    for row in ended:
+        while deleted := await pool.fetchval(
+            """WITH gone AS (
+                   DELETE FROM deliveries WHERE broadcast_id = $1 AND telegram_id IN (
+                       SELECT telegram_id FROM deliveries WHERE broadcast_id = $1 ORDER BY telegram_id LIMIT $2
+                   ) RETURNING 1
+               )
+               SELECT count(*) FROM gone""",
+            row["id"],
+            PURGED_AT_ONCE,
+        ):
+            purged += deleted
+        await pool.execute("UPDATE broadcasts SET listed = false WHERE id = $1", row["id"])
+    return purged
