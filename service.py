@@ -177,7 +177,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             rate=settings.broadcast.messages_per_second,
             quiet=quiet_hours(settings.broadcast),
             clock=clock,
-            forget_chats=chats.forget,
+            refused=chats.refused,
         )
         stack.push_async_callback(_stop, broadcaster)
 

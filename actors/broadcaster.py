@@ -10,7 +10,7 @@ import asyncio
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -216,7 +216,8 @@ class Broadcaster(EventLoopActor):
     """Starts, pauses, resumes and cancels broadcasts, and sends those that run, all of them at one pace.
 
     One worker decides everything, from times and what is in memory; whatever takes time is a task beside it, and
-    wakes it when done. `clock` tells microseconds since 1970. `forget_chats` is told who cannot be reached any more.
+    wakes it when done. `clock` tells microseconds since 1970. `refused` is told to whom what was sent when was not
+    delivered, and says whether that holds still.
     """
 
     registered = False
@@ -230,7 +231,7 @@ class Broadcaster(EventLoopActor):
         rate: float,
         quiet: QuietHours | None,
         clock: Callable[[], int],
-        forget_chats: Callable[[Collection[int]], None],
+        refused: Callable[[int, int], bool],
         timer: Timer | None = None,
     ) -> None:
         super().__init__()
@@ -240,7 +241,7 @@ class Broadcaster(EventLoopActor):
         self._batch = max(FEWEST_AT_A_TIME, min(MOST_AT_A_TIME, round(rate * READ_AHEAD_SECONDS)))
         self._quiet = quiet
         self._clock = clock
-        self._forget_chats = forget_chats
+        self._refused = refused
         self._timer = timer or LoopTimer()
         self._courier: Courier | None = None
         self._jobs = live.jobs
@@ -461,6 +462,7 @@ class Broadcaster(EventLoopActor):
     async def _deliver(self, job: Job, recipient: _Recipient, content: BroadcastContent) -> None:
         courier, broadcast, telegram = self._courier, job.broadcast, recipient.telegram
         outcome: Outcome = Offline()
+        sent_at = self._clock()
         try:
             if courier is not None:
                 number = random_id(job.nonce, telegram)
@@ -492,10 +494,10 @@ class Broadcaster(EventLoopActor):
                 return
             case Sent() | AlreadySent():
                 marked = Marked(broadcast, telegram, "sent")
-            case Blocked():
-                marked = Marked(broadcast, telegram, "blocked", "blocked")
-            case Deleted():
-                marked = Marked(broadcast, telegram, "blocked", "deleted")
+            case Blocked() | Deleted():
+                holds = self._refused(telegram, sent_at)
+                reason = "deleted" if isinstance(outcome, Deleted) else "blocked"
+                marked = Marked(broadcast, telegram, "blocked", reason, moment(sent_at) if holds else None)
             case Failed(reason=reason):
                 marked = Marked(broadcast, telegram, "failed", reason[:REASON_LENGTH])
         self._offline_times = 0
@@ -518,7 +520,6 @@ class Broadcaster(EventLoopActor):
             self._database_times = 0
             del self._unwritten[: len(writing)]
             self._write_at = self._timer.now() + WRITE_SECONDS if self._unwritten else math.inf
-            self._forget_chats([one.telegram for one in writing if one.mark == "blocked"])
             for one in writing:
                 job = self._jobs.get(one.broadcast)
                 if job is not None:

@@ -1,7 +1,7 @@
 """Private chats with the bot: whom they belong to, and what the wire remembers of them."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -31,13 +31,14 @@ CACHED_CHATS = 100_000
 MEETINGS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Kept:
-    """A chat as it is in the database, where it is marked as reachable."""
+    """A chat as it is in the database, where it is marked as reachable; `met` is when they wrote last."""
 
     access_hash: int
     user: int
     state: dict[str, JsonValue]
+    met: int
 
 
 class Chats:
@@ -53,7 +54,7 @@ class Chats:
         self._clock = clock
         self._accounts = accounts
         self._chats: TTLCache[int, _Kept] = TTLCache(CACHED_CHATS, CACHE_SECONDS * MICROSECONDS, timer=clock)
-        self._marks = 0  # grows with them: what was read before a mark is not remembered after it
+        self._refusals = 0  # grows with them: what was read before one is not remembered after it
         # One after the other in each chat: so what is remembered last was also written last.
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
@@ -65,6 +66,8 @@ class Chats:
             if kept is None or kept.access_hash != message.access_hash:
                 async with self._lock(telegram):
                     kept = await self._met(message)
+            else:
+                kept.met = self._clock()
             known = self._accounts.cached_user(kept.user) or await self._accounts.known_user(kept.user)
             if known is not None:
                 return Chat(
@@ -96,7 +99,7 @@ class Chats:
                 self._chats.pop(telegram, None)
                 raise NotFound(f"There is no chat with {telegram}")
             if kept is not None:
-                self._chats[telegram] = _Kept(kept.access_hash, kept.user, message.state)
+                self._chats[telegram] = _Kept(kept.access_hash, kept.user, message.state, kept.met)
         return Done()
 
     async def mark_unreachable(self, message: MarkUnreachable) -> Done:
@@ -107,11 +110,16 @@ class Chats:
             await sql.mark_unreachable(self._pool, message.telegram, why, moment(self._clock()))
         return Done()
 
-    def forget(self, telegrams: Collection[int]) -> None:
-        """They were marked in the database as out of reach: so that the next meeting takes the mark away."""
-        self._marks += 1
-        for telegram in telegrams:
-            self._chats.pop(telegram, None)
+    def refused(self, telegram: int, sent_at: int) -> bool:
+        """Telegram did not deliver what was sent to them then: whether that holds still, for they have not written
+        since. Then they are forgotten here, so that the database hears of it when they write.
+        """
+        kept = self._chats.get(telegram)
+        if kept is not None and kept.met >= sent_at:
+            return False
+        self._refusals += 1
+        self._chats.pop(telegram, None)
+        return True
 
     async def load_updates_state(self, message: LoadUpdatesState) -> UpdatesState:
         row = await sql.updates_state(self._pool, message.bot)
@@ -128,17 +136,17 @@ class Chats:
         kept = self._chats.get(message.telegram)
         if kept is not None and kept.access_hash == message.access_hash:  # somebody else has just met them
             return kept
-        marks = self._marks
+        refusals, now = self._refusals, self._clock()
         row = await sql.meet(
             self._pool,
             message.telegram,
             message.access_hash,
             name=message.name,
             language=message.language,
-            now=moment(self._clock()),
+            now=moment(now),
         )
-        kept = _Kept(message.access_hash, row["user_id"], row["state"])
-        if marks == self._marks:
+        kept = _Kept(message.access_hash, row["user_id"], row["state"], now)
+        if refusals == self._refusals:
             self._chats[message.telegram] = kept
         return kept
 

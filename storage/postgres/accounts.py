@@ -254,7 +254,7 @@ async def kept_about(pool: Pool, user: int) -> dict[str, list[Record]] | None:
     """
     queries = {
         "tokens": "SELECT created_at, expires_at FROM tokens WHERE user_id = $1 ORDER BY created_at",
-        "chats": """SELECT telegram_id, state, unreachable_since, unreachable_why
+        "chats": """SELECT telegram_id, state, unreachable_since, unreachable_why, met_at
                     FROM chats JOIN users USING (telegram_id) WHERE users.id = $1""",
         "broadcasts": """SELECT broadcast_id AS broadcast, outcome
                          FROM deliveries JOIN users USING (telegram_id) WHERE users.id = $1 ORDER BY broadcast_id""",

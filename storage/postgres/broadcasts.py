@@ -45,12 +45,16 @@ AUDIENCE = f"""
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """What became of a delivery; `reason` says why it is not `sent`."""
+    """What became of a delivery; `reason` says why it is not `sent`.
+
+    `sent_at`: when it was sent to somebody who, as Telegram told then, cannot be reached any more.
+    """
 
     broadcast: int
     telegram: int
     mark: Mark
     reason: str | None = None
+    sent_at: datetime | None = None
 
 
 def _narrowed(audience: Audience, now: datetime) -> tuple[Any, ...]:
@@ -247,9 +251,10 @@ async def recipients(db: Executor, broadcast: int, after: int, limit: int) -> li
 
 
 async def mark(pool: Pool, marked: Sequence[Marked], now: datetime) -> None:
-    """Write outcomes and count them; who cannot be reached is marked so. What is known already is left as it is."""
-    # Who was marked before may have come back meanwhile.
-    unreachable = [one for one in marked if one.mark == "blocked" and one.reason != "unreachable"]
+    """Write outcomes and count them; who cannot be reached is marked so, unless they have written since. What is known
+    already is left as it is.
+    """
+    unreachable = [one for one in marked if one.sent_at is not None]
     async with transaction(pool) as connection:
         fresh = await connection.fetch(
             """WITH fresh AS (
@@ -271,11 +276,13 @@ async def mark(pool: Pool, marked: Sequence[Marked], now: datetime) -> None:
             await _count(connection, broadcast, [row for row in fresh if row["broadcast_id"] == broadcast])
         if unreachable:
             await connection.execute(
-                """UPDATE chats SET unreachable_since = $3, unreachable_why = fresh.why
-                   FROM unnest($1::bigint[], $2::text[]) AS fresh (telegram_id, why)
-                   WHERE chats.telegram_id = fresh.telegram_id AND unreachable_since IS NULL""",
+                """UPDATE chats SET unreachable_since = $4, unreachable_why = fresh.why
+                   FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS fresh (telegram_id, why, sent_at)
+                   WHERE chats.telegram_id = fresh.telegram_id AND unreachable_since IS NULL
+                     AND (met_at IS NULL OR met_at < fresh.sent_at)""",
                 [one.telegram for one in unreachable],
                 ["deleted" if one.reason == "deleted" else "blocked" for one in unreachable],
+                [one.sent_at for one in unreachable],
                 now,
             )
 

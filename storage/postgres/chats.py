@@ -30,15 +30,13 @@ async def meet(pool: Pool, telegram: int, access_hash: int, *, name: str, langua
                        ON CONFLICT (telegram_id) DO UPDATE SET telegram_id = excluded.telegram_id
                        RETURNING id
                    ), met AS (
-                       INSERT INTO chats (telegram_id, access_hash) VALUES ($1, $2)
+                       INSERT INTO chats (telegram_id, access_hash, met_at) VALUES ($1, $2, $5)
                        ON CONFLICT (telegram_id) DO UPDATE
-                           SET access_hash = $2, unreachable_since = NULL, unreachable_why = NULL
-                           WHERE chats.access_hash <> $2 OR chats.unreachable_since IS NOT NULL
+                           SET access_hash = $2, unreachable_since = NULL, unreachable_why = NULL, met_at = $5
                        RETURNING state
                    )
                    SELECT (SELECT id FROM opened UNION ALL SELECT id FROM users WHERE telegram_id = $1) AS user_id,
-                          coalesce((SELECT state FROM met), (SELECT state FROM chats WHERE telegram_id = $1), '{}')
-                              AS state""",
+                          (SELECT state FROM met) AS state""",
                 telegram,
                 access_hash,
                 name,

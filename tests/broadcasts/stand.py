@@ -109,7 +109,7 @@ class Stand:
         self.time = SimulatedTime()
         self.telegram = Telegram(self.time)
         self.live = Live()
-        self.forgotten: list[int] = []
+        self.refused: list[int] = []
         self.desk = BroadcastDesk(pool, self.live, self.time.clock, SystemRandom(), lambda: self.look())
         self.ref: ActorRef[Broadcaster] | None = None
 
@@ -120,14 +120,15 @@ class Stand:
             rate=rate,
             quiet=quiet,
             clock=self.time.clock,
-            forget_chats=self._forget,
+            refused=self._refuse,
             timer=self.time,
         )
         if courier:
             self.ref.tell(UseCourier(self.telegram))
 
-    def _forget(self, telegrams: Collection[int]) -> None:
-        self.forgotten.extend(telegrams)
+    def _refuse(self, telegram: int, sent_at: int) -> bool:
+        self.refused.append(telegram)
+        return True
 
     def look(self) -> None:
         if self.ref is not None:

@@ -84,17 +84,17 @@ async def test_who_is_erased_while_recipients_are_listed_is_not_among_them(stand
         lister = await listing.enter_async_context(transaction(stand.pool))
         if first == "erased":
             await accounts.erase(eraser, 1)
-            other = asyncio.create_task(sql._list_deliveries(lister, broadcast, stand.time.datetime()))
+            listed = asyncio.create_task(sql._list_deliveries(lister, broadcast, stand.time.datetime()))
             await waiting_for_a_lock(stand)
             await erasing.aclose()
-            await asyncio.wait_for(other, REAL_SECONDS)
+            await asyncio.wait_for(listed, REAL_SECONDS)
             await listing.aclose()
         else:
             await sql._list_deliveries(lister, broadcast, stand.time.datetime())
-            other = asyncio.create_task(accounts.erase(eraser, 1))
+            erased = asyncio.create_task(accounts.erase(eraser, 1))
             await waiting_for_a_lock(stand)
             await listing.aclose()
-            await asyncio.wait_for(other, REAL_SECONDS)
+            await asyncio.wait_for(erased, REAL_SECONDS)
             await erasing.aclose()
     assert await stand.hand("SELECT array_agg(telegram_id) FROM deliveries") == [2]
     stand.start()

@@ -17,7 +17,7 @@ from actors.broadcaster import UseCourier
 from actors.pacing import QuietHours
 from protocols import messages as m
 from protocols.messages.outcomes import Blocked, Deleted, Failed, Offline, Wait
-from storage.postgres import accounts
+from storage.postgres import accounts, chats
 from storage.postgres.pool import open_pool
 from tests.broadcasts.stand import ADMIN, NOON, Stand
 from tests.durability.proxy import LosingProxy
@@ -200,6 +200,21 @@ async def test_who_came_back_while_it_was_sent_is_not_marked_again(stand: Stand)
     assert await stand.hand("SELECT unreachable_since FROM chats WHERE telegram_id = 1") is None
 
 
+async def test_who_wrote_after_it_was_sent_to_them_in_vain_stays_reachable(stand: Stand) -> None:
+    """What Telegram said of them is written down after they have come back."""
+    await stand.people(1, 2)
+    stand.telegram.refuses = {1: Blocked(), 2: Blocked()}
+    stand.time.stop = 0.5
+    stand.start()
+    await stand.begin(broadcast := await stand.create())
+    await stand.until(broadcast, lambda _: len(stand.refused) == 2)
+    await chats.meet(stand.pool, 2, 20, name="Anna", language="ru", now=stand.time.datetime())
+    stand.time.stop = math.inf
+    stand.look()
+    assert (await stand.finished(broadcast)).blocked == 2
+    assert await stand.hand("SELECT array_agg(telegram_id) FROM chats WHERE unreachable_since IS NOT NULL") == [1]
+
+
 async def test_a_courier_that_fails_is_a_failed_delivery_and_no_more(stand: Stand) -> None:
     await stand.people(1, 2)
     stand.telegram.raises[1] = RuntimeError("a fault")
@@ -242,7 +257,7 @@ async def test_who_cannot_be_reached_is_marked_and_left_out_next_time(stand: Sta
     await stand.finished(broadcast)
     rows = await stand.pool.fetch("SELECT telegram_id, unreachable_why FROM chats WHERE unreachable_since IS NOT NULL")
     assert {row["telegram_id"]: row["unreachable_why"] for row in rows} == {1: "blocked", 2: "deleted"}
-    assert sorted(stand.forgotten) == [1, 2]
+    assert sorted(stand.refused) == [1, 2]
     stand.telegram.refuses = {}
     await stand.begin(again := await stand.create("Again"))
     assert (await stand.finished(again)).recipients == 2

@@ -115,6 +115,26 @@ async def test_who_cannot_be_reached_is_reachable_again_when_they_write(
     assert await pool.fetchval("SELECT unreachable_since IS NULL AND unreachable_why IS NULL FROM chats")
 
 
+async def test_a_refusal_holds_for_those_who_have_not_written_since(chats: Chats, clock: Clock) -> None:
+    await chats.meet(ANNA)
+    clock.forward(60)
+    sent_at = clock.now
+    clock.forward(1)
+    await chats.meet(ANNA)  # remembered, so it costs no way to the database
+    assert not chats.refused(501, sent_at)
+    assert chats.refused(501, clock.now + 1)
+
+
+async def test_after_a_refusal_the_database_hears_of_the_next_message(chats: Chats, pool: Pool, clock: Clock) -> None:
+    await chats.meet(ANNA)
+    clock.forward(60)
+    assert chats.refused(501, clock.now)
+    clock.forward(1)
+    await chats.meet(ANNA)
+    met_at = await pool.fetchval("SELECT met_at FROM chats")
+    assert met_at.timestamp() * 1_000_000 == clock.now
+
+
 async def test_unreachable_since_is_the_first_time(chats: Chats, pool: Pool, clock: Clock) -> None:
     await chats.meet(ANNA)
     await chats.mark_unreachable(MarkUnreachable(telegram=501))
