@@ -71,9 +71,3 @@ def questions(count: int) -> Iterator[AnyQuestion]:
                 **_KEYS[kind],
             }
         )
-
-
-if __name__ == "__main__":
-    from benchmarks.imports import main  # which needs this module
-
-    raise SystemExit(main())

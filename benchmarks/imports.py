@@ -1,6 +1,6 @@
 """How fast a bank is imported, in every format, beside inserting its questions one by one.
 
-    python -m benchmarks.bank [--questions 20000]
+    python -m benchmarks.imports [--questions 20000]
 
 The departments' desk on an embedded MongoDB: a file is read, checked, compared and stored as a whole, then imported
 once more, when nothing may change. Beside it, in the same run and on the same server, the same questions are inserted

@@ -134,6 +134,31 @@ async def test_users_and_their_results_go_into_spreadsheets(admin: Client, stude
     assert [row[heading.index("Score")] for row in rows if row[heading.index("Training")] == training["id"]] == [1]
 
 
+async def test_thousands_of_results_add_up_to_what_sql_adds_up_to(
+    admin: Client, student: Client, hand: Connection
+) -> None:
+    await hand.execute(
+        """INSERT INTO trainings (id, user_id, number, subject, mode, questions, started_at)
+           SELECT 'sum-' || n, $1, n, 'sums', 'practice', ARRAY[n, n + 1], now() FROM generate_series(1, 2500) AS n""",
+        student.id,
+    )
+    await hand.execute(
+        """INSERT INTO answers (training, question, user_id, subject, topic, kind, score, seconds, at)
+           SELECT 'sum-' || n, n + n % 2, $1, 'sums', 't', 'single', n % 5 / 4.0, n % 600 / 8.0, now()
+           FROM generate_series(1, 2500, 3) AS n""",
+        student.id,
+    )
+    heading, *rows = await sheet(admin, "/admin/exports/results.xlsx?language=en")
+    told = [row for row in rows if row[heading.index("Subject")] == "sums"]
+    added = [sum(row[heading.index(name)] for row in told) for name in ("Answered", "Correct", "Score", "Time, s")]
+    wanted = await hand.fetchrow(
+        """SELECT count(*), count(*) FILTER (WHERE score = 1), sum(score), sum(seconds)
+           FROM answers WHERE subject = 'sums'"""
+    )
+    assert len(told) == 2500
+    assert added == pytest.approx(list(wanted or ()))
+
+
 async def test_headings_are_in_the_language_of_who_asks(admin: Client) -> None:
     assert (await sheet(admin, "/admin/exports/questions.xlsx"))[0][0] == "Предмет"
     assert (await sheet(admin, "/admin/exports/questions.xlsx?language=en"))[0][0] == "Subject"
