@@ -223,7 +223,9 @@ class BankDesk:
 
     async def examine_bank(self, message: ValidateBank, progress: Progress = _unwatched) -> tuple[Examined, BankReport]:
         """The same, with the good questions of the file."""
-        examined = await self._examine(message, progress)
+        async with self._examining:
+            examined = await self._examine(message, progress)
+            examined = replace(examined, warnings=await self._advice(message.name, examined))
         if examined.subject is None:
             return examined, examined.report(Difference(0, 0, 0))
         difference = await questions.compare(self._database, examined.subject.slug, examined.drafts)
@@ -236,16 +238,20 @@ class BankDesk:
             return await self._import(message, progress)
 
     async def _import(self, message: ImportBank, progress: Progress) -> BankReport:
-        examined = await self._examine(message, progress)
-        subject = examined.subject
-        if subject is None or (examined.errors and not message.partial):
-            many = "an error" if len(examined.errors) == 1 else f"{len(examined.errors)} errors"
-            raise Invalid(
-                f"Nothing was imported: {message.name} has {many}. Mend what `errors` names, "
-                "or import only the good questions with ?partial=true.",
-                examined.errors,
-                **examined.report(Difference(0, 0, 0)).model_dump(mode="json", exclude={"errors"}),
-            )
+        async with self._examining:
+            examined = await self._examine(message, progress)
+            if examined.subject is None or (examined.errors and not message.partial):
+                examined = replace(examined, warnings=await self._advice(message.name, examined))
+                raise _refusal(message.name, examined)
+            # The other processor looks for what is alike while the database stores.
+            advising = asyncio.create_task(self._advice(message.name, examined))
+            try:
+                difference = await self._store(message, examined.subject, examined, progress)
+                return replace(examined, warnings=await advising).report(difference)
+            finally:
+                advising.cancel()
+
+    async def _store(self, message: ImportBank, subject: Subject, examined: Examined, progress: Progress) -> Difference:
         for name, (content, media_type) in examined.pictures.items():
             await questions.store_file(self._database, name, content, media_type)
         total = len(examined.drafts)
@@ -269,12 +275,12 @@ class BankDesk:
             added=difference.added,
             updated=difference.updated,
         )
-        return examined.report(difference)
+        return difference
 
     async def mark_errors(self, message: MarkBankErrors) -> File:
         """A copy of the uploaded workbook with its errors beside the cells."""
-        report = (await self._examine(message, _unwatched)).report(Difference(0, 0, 0))
         async with self._examining:
+            report = (await self._examine(message, _unwatched)).report(Difference(0, 0, 0))
             try:
                 content = await self._in_examiner(message.name, partial(errors_beside, message.content, report))
             except BankFileError as error:
@@ -338,15 +344,18 @@ class BankDesk:
         return count
 
     async def _examine(self, message: ValidateBank, progress: Progress) -> Examined:
-        async with self._examining:
-            progress("examining", 0, 0)
-            known = {subject.slug: subject for subject in self._bank.subjects()}
-            examined = await self._in_examiner(message.name, partial(examine, message, known))
-            if examined.subject is None:
-                return examined
-            others = await questions.texts(self._database, examined.subject.slug, MOST_COMPARED)
-            warnings = await self._in_examiner(message.name, partial(advise_on_last, others))
-            return replace(examined, warnings=(*examined.warnings, *warnings))
+        """For whoever holds `_examining`, until they have had the advice, if they want it."""
+        progress("examining", 0, 0)
+        known = {subject.slug: subject for subject in self._bank.subjects()}
+        return await self._in_examiner(message.name, partial(examine, message, known))
+
+    async def _advice(self, name: str, examined: Examined) -> tuple[EntryError, ...]:
+        """All warnings about the file that was examined last."""
+        if examined.subject is None:
+            return examined.warnings
+        own = {one.id for one in examined.drafts}
+        others = self._bank.contents(examined.subject.slug, MOST_COMPARED, without=own)
+        return (*examined.warnings, *await self._in_examiner(name, partial(advise_on_last, others)))
 
     async def _in_examiner(self, name: str, work: Callable[[], Result]) -> Result:
         if self._examiner is None:
@@ -494,6 +503,16 @@ class BankDesk:
         return found
 
 
+def _refusal(name: str, examined: Examined) -> Invalid:
+    many = "an error" if len(examined.errors) == 1 else f"{len(examined.errors)} errors"
+    return Invalid(
+        f"Nothing was imported: {name} has {many}. Mend what `errors` names, "
+        "or import only the good questions with ?partial=true.",
+        examined.errors,
+        **examined.report(Difference(0, 0, 0)).model_dump(mode="json", exclude={"errors"}),
+    )
+
+
 def preview(question: AnyQuestion, subject: str) -> Preview:
     """A question as a student may see it, its choices in one of the orders that they may have."""
     return Preview(shown=unmixed(question, subject), key=key_of(question), explanation=question.explanation)
@@ -586,12 +605,22 @@ def examine(message: ValidateBank, known: dict[str, Subject]) -> Examined:
     )
 
 
-def advise_on_last(others: Sequence[tuple[str, Sequence[str]]]) -> list[EntryError]:
-    """Warnings about the file that was examined last; `others` are texts of questions of the bank."""
-    warnings = advise(_last, others)
+def advise_on_last(others: Sequence[tuple[str, bytes]]) -> list[EntryError]:
+    """Warnings about the file that was examined last; `others` are questions of the bank as they are kept, by id."""
+    warnings = advise(_last, ((own_id, _texts(unpack(content))) for own_id, content in others))
     _last.clear()
     gc.collect()
     return warnings
+
+
+def _texts(content: dict[str, Any]) -> list[str]:
+    """As `storage.banks.advice.texts_of` has it."""
+    said = [content["text"]]
+    said += [choice["text"] for side in ("left", "right") for choice in content.get(side, ())]
+    said += sorted(option["text"] for option in content.get("options", ()))
+    if "image" in content:
+        said.append(content["image"])
+    return said
 
 
 @dataclass(frozen=True, slots=True)

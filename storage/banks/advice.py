@@ -6,6 +6,7 @@ import re
 import unicodedata
 import zlib
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -18,8 +19,21 @@ _ALIKE = 0.8  # share of three-word pieces that two texts have in common
 _COMPARED = 12  # texts in one bucket; more are not near each other but all alike
 _WORD = re.compile(r"[^\W_]+")
 _SIGN = re.compile(r"[-+*/=<>^√]")
-_MASK = 0xFFFFFFFF
-_MIXERS = (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35)
+_THIRDS = (-(2**63), -(2**63) // 3, 2**63 // 3)  # of the values that a hash can have
+_MOST_MARKS = 200_000
+
+
+class _Marks(dict[str, int]):
+    """Words as numbers, the same at every time; words repeat."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= _MOST_MARKS:
+            self.clear()
+        mark = self[word] = zlib.crc32(word.encode())
+        return mark
+
+
+_MARKS = _Marks()
 
 
 def advise(
@@ -104,14 +118,13 @@ class _Signature:
         words = _WORD.findall(said)
         signs = "".join(_SIGN.findall(said))
         numbers = zlib.crc32((" ".join(word for word in words if word[0].isdigit()) + signs).encode())
-        marks = [zlib.crc32(word.encode()) for word in words]
-        triples = zip(marks, marks[1:], marks[2:], strict=False)
-        pieces = {(one * 961 + two * 31 + three) & _MASK for one, two, three in triples} or {sum(marks) & _MASK}
+        marks = list(map(_MARKS.__getitem__, words))
+        pieces = sorted(set(map(hash, zip(marks, marks[1:], marks[2:], strict=False)))) or [sum(marks)]
         self.whole = zlib.crc32(" ".join(words).encode(), numbers)
-        self.pieces = array("L", pieces)
+        self.pieces = array("q", pieces)
+        # The least piece of each third of all that there can be, as likely to be the same as the texts are alike.
         self.buckets = [
-            (at, numbers, min([(piece * mixer & _MASK) ^ (piece >> 7) for piece in pieces]))
-            for at, mixer in enumerate(_MIXERS)
+            (at, numbers, pieces[bisect_left(pieces, bound) % len(pieces)]) for at, bound in enumerate(_THIRDS)
         ]
 
     def alike(self, other: _Signature) -> bool:

@@ -1,7 +1,8 @@
 """Imports too large for one transaction, which are nevertheless made as a whole or not at all.
 
-    staged      {_id: {i: import, n: place}, entries: [{number or place, state, history}]}: what is to be written,
-                in chunks
+    staged      {_id: {i: import, n: place}, entries: [{place, document} or {number, state, history}]}: what is to be
+                written, in chunks; `document` is the BSON of all of a new question but its number and revision,
+                `state` that of what becomes of one that there is
     imports     {_id: import, revision, first, chunks}: what was decided and is not written everywhere yet
 
 An import is first staged, where nobody looks. Then one small transaction decides: it takes the revision and the
@@ -18,10 +19,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from struct import Struct
 from typing import Any
 
+import bson
 from bson import ObjectId
-from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo import InsertOne, UpdateOne
@@ -32,15 +34,14 @@ from storage.mongo.client import Database
 
 CHUNK_ENTRIES, CHUNK_BYTES = 1_000, 4 << 20
 AT_A_TIME = 4  # chunks that are written side by side
-# Contents are handed on without being taken apart.
-_AS_THEY_ARE: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 # What was staged so long ago and never decided on belongs to a process that is dead.
 ABANDONED = timedelta(hours=2)
 # The decision and the end are acknowledged by a majority; by the order of the log so is all that was before them.
 _QUICKLY = WriteConcern(w=1, j=False)
 _DUPLICATE = 11000
+_LENGTH = Struct("<i")
 
-# {"number": of a question that there is, or "place": among the new ones; "state": …, "history": what is added to it}
+# {"place": among the new questions, "document"}, or {"number", "state", "history": what is added to that}
 Entry = dict[str, Any]
 REMEMBERED_CHANGES = 30  # of a question; with the longest texts they fill half of what a document may hold
 
@@ -48,6 +49,29 @@ REMEMBERED_CHANGES = 30  # of a question; with the longest texts they fill half 
 def remembering(history: dict[str, Any]) -> dict[str, Any]:
     """The part of an update that adds to the history of a question."""
     return {"$push": {"history": {"$each": [history], "$slice": -REMEMBERED_CHANGES}}}
+
+
+def size_of(entry: Entry) -> int:
+    """About how many bytes it takes."""
+    return len(entry["document"] if "document" in entry else entry["state"])
+
+
+def write_of(entry: Entry, revision: int, first: int) -> InsertOne[dict[str, Any]] | UpdateOne:
+    """The write that an entry asks for, `first` being the number of the first new question."""
+    if "document" in entry:
+        document = _numbered(first + entry["place"], revision, entry["document"])
+        return InsertOne(document)  # type: ignore[arg-type]  # BSON will do, too
+    older = {"_id": entry["number"], "revision": {"$lt": revision}}
+    return UpdateOne(
+        older, {"$set": bson.decode(entry["state"]) | {"revision": revision}} | remembering(entry["history"])
+    )
+
+
+def _numbered(number: int, revision: int, document: bytes) -> RawBSONDocument:
+    """The document with its first two members."""
+    head = bson.encode({"_id": number, "revision": revision})
+    # A length of four bytes, the members, and a NUL.
+    return RawBSONDocument(_LENGTH.pack(len(head) + len(document) - 5) + head[4:-1] + document[4:])
 
 
 class Pending(Exception):
@@ -70,7 +94,7 @@ def _chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     chunk: list[Entry] = []
     size = 0
     for entry in entries:
-        length = len(entry["state"]["content"].raw)
+        length = size_of(entry)
         if chunk and (len(chunk) == CHUNK_ENTRIES or size + length > CHUNK_BYTES):
             yield chunk
             chunk, size = [], 0
@@ -117,8 +141,7 @@ async def settle(database: Database, advanced: Callable[[int], None] = lambda en
 
 async def _write_chunk(database: Database, note: dict[str, Any], at: int) -> int:
     """Returns how many entries that was; none, where somebody else has done all of the import."""
-    staged = database.get_collection("staged", codec_options=_AS_THEY_ARE)
-    chunk = await staged.find_one({"_id": {"i": note["_id"], "n": at}})
+    chunk = await database.staged.find_one({"_id": {"i": note["_id"], "n": at}})
     if chunk is None:
         return 0
     await _write(database, note, chunk["entries"])
@@ -127,16 +150,7 @@ async def _write_chunk(database: Database, note: dict[str, Any], at: int) -> int
 
 async def _write(database: Database, note: dict[str, Any], entries: Sequence[Entry]) -> None:
     questions = database.get_collection("questions", write_concern=_QUICKLY)
-    revision = {"revision": note["revision"]}
-    writes: list[InsertOne[dict[str, Any]] | UpdateOne] = []
-    for entry in entries:
-        state = dict(entry["state"])
-        if "number" in entry:
-            older = {"_id": entry["number"], "revision": {"$lt": note["revision"]}}
-            writes.append(UpdateOne(older, {"$set": state | revision} | remembering(entry["history"])))
-        else:
-            number = {"_id": note["first"] + entry["place"]}
-            writes.append(InsertOne(number | state | revision | {"history": [entry["history"]]}))
+    writes = [write_of(entry, note["revision"], note["first"]) for entry in entries]
     try:
         await questions.bulk_write(writes, ordered=False)
     except BulkWriteError as error:

@@ -14,6 +14,7 @@ that whoever holds the bank in memory can ask for what is newer than theirs.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -27,7 +28,7 @@ from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from gridfs.errors import FileExists, NoFile
 from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorGridFSBucket
-from pymongo import ASCENDING, InsertOne, UpdateOne
+from pymongo import ASCENDING
 from pymongo.errors import OperationFailure
 
 from protocols.messages import Act, AnyQuestion, ExportBank, File, Kind, ListQuestions, Subject
@@ -36,6 +37,7 @@ from storage.mongo.client import Client, Database
 
 # What one transaction takes; a cache of 256 MB, as the embedded server has it, refuses more than about 12 MB.
 AT_ONCE, BYTES_AT_ONCE = 1_000, 2 << 20
+FETCHED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,35 +103,20 @@ async def changed(database: Database, after: int) -> AsyncIterator[Packed]:
     """Questions with a revision above `after`, packed."""
     raw = database.get_collection("questions", codec_options=CodecOptions(document_class=RawBSONDocument))
     intern: dict[str, str] = {}  # topics and slugs repeat a thousandfold: keep one string of each
-    async for document in raw.find({"revision": {"$gt": after}}, {"history": 0}, batch_size=5_000):
-        yield Packed(
-            document["_id"],
-            intern.setdefault(document["subject"], document["subject"]),
-            document["id"],
-            intern.setdefault(document["topic"], document["topic"]),
-            intern.setdefault(document["kind"], document["kind"]),  # type: ignore[arg-type]  # one of the six
-            document["difficulty"],
-            document["archived"],
-            bytes(document["content"].raw),
-        )
-
-
-async def texts(database: Database, subject: str, limit: int) -> list[tuple[str, list[str]]]:
-    """What the newest questions of a subject say, as `storage.banks.advice.texts_of` has it, by id; not archived."""
-    fields = dict.fromkeys(("id", "content.text", "content.options.text", "content.image"), 1)
-    fields |= {"content.left.text": 1, "content.right.text": 1, "content.kind": 1}
-    query = {"subject": subject, "archived": False}
-    found = database.questions.find(query, fields, sort=[("_id", -1)], limit=limit, batch_size=5_000)
-    return [(document["id"], _texts(document["content"])) async for document in found]
-
-
-def _texts(content: dict[str, Any]) -> list[str]:
-    said = [content["text"]]
-    said += [choice["text"] for side in ("left", "right") for choice in content.get(side, ())]
-    said += sorted(option["text"] for option in content.get("options", ()))
-    if "image" in content:
-        said.append(content["image"])
-    return said
+    unread = {"history": 0, "digest": 0, "updated_at": 0}
+    found = raw.find({"revision": {"$gt": after}}, unread, batch_size=FETCHED_AT_ONCE)
+    while documents := await found.to_list(FETCHED_AT_ONCE):
+        for document in documents:
+            yield Packed(
+                document["_id"],
+                intern.setdefault(document["subject"], document["subject"]),
+                document["id"],
+                intern.setdefault(document["topic"], document["topic"]),
+                intern.setdefault(document["kind"], document["kind"]),  # type: ignore[arg-type]  # one of the six
+                document["difficulty"],
+                document["archived"],
+                bytes(document["content"].raw),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +180,10 @@ async def _store(
     """None where somebody else has changed the bank meanwhile."""
     seen = await revision(database)
     known = await _known(database, subject.slug, [one.id for one in drafts], None)
-    entries = _entries(subject.slug, drafts, known, keep_archived, origin)
+    entries = await asyncio.to_thread(_entries, subject.slug, drafts, known, keep_archived, origin)
     await _remember(database, entries)
     fresh = sum("place" in entry for entry in entries)
-    size = sum(len(entry["state"]["content"].raw) for entry in entries)
+    size = sum(map(imports.size_of, entries))
     at_once = len(entries) <= AT_ONCE and size <= BYTES_AT_ONCE
     staged = None if at_once else await imports.stage(database, entries)
 
@@ -215,7 +202,7 @@ async def _store(
         if staged is not None:
             await imports.decide(database, *staged, new_revision, first, session)
         elif entries:
-            writes = _writes(entries, new_revision, first)
+            writes = [imports.write_of(entry, new_revision, first) for entry in entries]
             await database.questions.bulk_write(writes, ordered=False, session=session)
         return True
 
@@ -276,11 +263,11 @@ def _entries(
             "content": RawBSONDocument(one.content),
         }
         if not number:
-            entries.append({"place": fresh, "state": state, "history": origin.entry(now, {})})
+            entries.append({"place": fresh, "document": bson.encode(state | {"history": [origin.entry(now, {})]})})
             fresh += 1
         elif (digest, archived) != (one.digest, state["archived"]):
             was = {"archived": True} if archived and not state["archived"] else {}
-            entries.append({"number": number, "state": state, "history": origin.entry(now, was)})
+            entries.append({"number": number, "state": bson.encode(state), "history": origin.entry(now, was)})
     return entries
 
 
@@ -292,26 +279,10 @@ async def _remember(database: Database, entries: Sequence[imports.Entry]) -> Non
         some = {"_id": {"$in": numbers[start : start + AT_ONCE]}}
         async for document in database.questions.find(some, {"content": 1}):
             entry = changed[document["_id"]]
-            before, after = document["content"], bson.decode(entry["state"]["content"].raw)
+            before, after = document["content"], bson.decode(entry["state"])["content"]
             entry["history"]["was"] |= {
                 name: before.get(name) for name in (*before, *after) if before.get(name) != after.get(name)
             }
-
-
-def _writes(
-    entries: Sequence[imports.Entry], new_revision: int, first: int
-) -> list[InsertOne[dict[str, Any]] | UpdateOne]:
-    return [
-        UpdateOne(
-            {"_id": entry["number"]},
-            {"$set": entry["state"] | {"revision": new_revision}} | imports.remembering(entry["history"]),
-        )
-        if "number" in entry
-        else InsertOne(
-            {"_id": first + entry["place"], "revision": new_revision, "history": [entry["history"]]} | entry["state"]
-        )
-        for entry in entries
-    ]
 
 
 async def archive(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import bson
 import pytest
 
 from benchmarks import bank
@@ -124,7 +125,7 @@ async def test_a_change_made_after_an_import_was_decided_on_is_not_undone_by_it(
     note = {"revision": 1, "first": 0}  # of an import that somebody is late with
     stale = questions._entries("sample", some, {"q-1": (2, b"old", False)}, False)[1]
     assert stale["number"] == 2
-    stale["state"]["topic"] = "stale"
+    stale["state"] = bson.encode(bson.decode(stale["state"]) | {"topic": "stale"})
     await questions.archive(client, database, 2)
     await imports._write(database, note, [stale])
     assert (await questions.kept(database, 2)).archived
