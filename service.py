@@ -164,11 +164,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         passwords = Passwords()
         stack.callback(passwords.close)
         accounts = Accounts(pg, clock, passwords, bank)
-        stack.push_async_callback(accounts.flush_seen)
+        stack.push_async_callback(_flush_seen, accounts)
         chats = Chats(pg, clock, accounts)
         joining = Joining(pg, clock, accounts, to_sessions.ask)
         background(_join_accounts(joining))
-        background(_flush_seen(accounts))
+        background(_keep_seen(accounts))
         background(_finish_overdue(pg, to_sessions.ask))
         live = Live()
         broadcaster = Broadcaster.start(
@@ -435,14 +435,19 @@ async def _watch(actors: Sequence[ActorRef[Any]]) -> None:
                 raise RuntimeError(f"{ref} has died; what it logged before says why")
 
 
-async def _flush_seen(accounts: Accounts) -> None:
+async def _keep_seen(accounts: Accounts) -> None:
     while True:
         await asyncio.sleep(LAST_SEEN_SECONDS)
-        try:
-            await accounts.flush_seen()
-        except Exception as error:
-            if not is_transient(error):
-                log.exception("last-seen dates were not written")
+        await _flush_seen(accounts)
+
+
+async def _flush_seen(accounts: Accounts) -> None:
+    """Write last-seen dates; the next time will do as well, and a stop without a database is none the worse."""
+    try:
+        await accounts.flush_seen()
+    except Exception as error:
+        if not is_transient(error):
+            log.exception("last-seen dates were not written")
 
 
 async def _join_accounts(joining: Joining) -> None:

@@ -33,6 +33,7 @@ async def test_a_journal_connection_cut_many_times_under_load(fleet: Fleet) -> N
     school = fleet.school(16)
     chance = Random(3)
     async with school.open():
+        await school.until_answers(50)
         for _ in range(40):
             await asyncio.sleep(chance.random() * 0.15)
             await cut_journal(fleet.endpoints.postgres_url)
@@ -65,6 +66,18 @@ async def test_postgresql_stopped_for_seconds_under_load(fleet: Fleet) -> None:
         await fleet.engines.start_one("postgres")
         await school.until_answers(50)
     await fleet.prove(school, least=100)
+
+
+async def test_the_service_stops_as_it_should_while_postgresql_is_away(fleet: Fleet) -> None:
+    school = fleet.school(4)
+    async with school.open():
+        await school.until_answers(20)
+        await fleet.engines.stop_one("postgres")
+        assert await fleet.service.stop() == 0
+        await fleet.engines.start_one("postgres")
+        await fleet.service.start()
+        await school.until_answers(20)
+    await fleet.prove(school, least=40)
 
 
 async def test_postgresql_frozen_under_load_and_a_flood(fleet: Fleet) -> None:
