@@ -273,13 +273,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 _trouble_of(pg.fetchval("SELECT 1")), _trouble_of(connected.client.admin.command("ping"))
             )
             parts = {
-                "postgres": tide.problem or postgres or gauges["read models"].problem or "ok",
+                "postgres": tide.problem or postgres or tide.held or gauges["read models"].problem or "ok",
                 "mongo": mongo_db or gauges["counters"].problem or "ok",
                 "clickhouse": gauges["activity"].problem or gauges["rollups"].problem or "ok",
             }
             if trouble_of_telegram is not None:
                 parts["telegram"] = trouble_of_telegram() or "ok"
-            down = tide.problem is not None or postgres is not None
+            down = any(problem is not None for problem in (tide.problem, postgres, tide.held))
             degraded = any(problem != "ok" for problem in parts.values())
             return Readiness(status="down" if down else "degraded" if degraded else "ok", parts=parts)
 

@@ -60,9 +60,15 @@ class Timekeeper:
     async def begin(self) -> None:
         """Make up for the time since the service was last alive, and let sessions be asked from then on.
 
-        Raises what the database raises.
+        What the database cannot do now is left to `keep`; nobody is let in before. Raises what else it raises.
         """
-        await self.make_up()
+        try:
+            await self.make_up()
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("the clocks of contests cannot be put right yet", problem=repr(error))
+            return
         self._tide.held = None
 
     async def make_up(self) -> None:
@@ -139,7 +145,7 @@ class Timekeeper:
         From OUTAGE_SECONDS on nothing more is accepted until the clocks are right: else what is asked first, when the
         database is back, would end trainings whose time was up meanwhile.
         """
-        accepted = self._clock()
+        accepted = self._clock() if self._tide.held is None else 0
         while True:
             await asyncio.sleep(BEAT_SECONDS if self._tide.held is None else HELD_SECONDS)
             now = self._clock()
