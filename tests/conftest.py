@@ -14,7 +14,6 @@ HERE = Path(__file__).parent
 # Campaigns, browsers and fuzzers that take half a minute each and more: `./check --thorough` runs them too.
 THOROUGH = frozenset(
     (
-        "analytics/test_dashboards.py",
         "analytics/test_reading.py",
         "api/test_schemathesis.py",
         "broadcasts/test_kill.py",

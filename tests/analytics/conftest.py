@@ -10,6 +10,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from actors.log_shipper import COLUMNS as LOG_COLUMNS
 from storage.clickhouse import activity
 from storage.clickhouse.engine import ClickHouse, connect
 from storage.clickhouse.rollups import Rollups
@@ -17,7 +18,7 @@ from storage.embedded import Engines
 from storage.postgres import journal
 from storage.postgres.migrate import migrate
 from storage.postgres.pool import open_pool
-from tests.analytics.history import Happened, made_up
+from tests.analytics.history import Happened, Line, made_up, made_up_log
 from tests.clickhouse_server import ClickHouseServer
 
 ActivityRows = list[tuple[object, ...]]
@@ -26,6 +27,11 @@ ActivityRows = list[tuple[object, ...]]
 @pytest.fixture(scope="session")
 def history() -> list[Happened]:
     return made_up()
+
+
+@pytest.fixture(scope="session")
+def log() -> list[Line]:
+    return made_up_log()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -59,11 +65,16 @@ async def fill(clickhouse: ClickHouse, rows: ActivityRows) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["inside", "server"])
 async def filled(
-    request: pytest.FixtureRequest, rows: ActivityRows, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, rows: ActivityRows, log: list[Line], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ClickHouse]:
-    """ClickHouse with the activity of the history: the engine inside this process, and a server."""
+    """ClickHouse with the activity of the history and a log: the engine inside this process, and a server."""
     async for clickhouse in opened(request.param, tmp_path_factory.mktemp("clickhouse")):
         await fill(clickhouse, rows)
+        lines = [
+            (int(one.at.timestamp()), one.at.microsecond, one.level, one.logger, one.event, one.fields) for one in log
+        ]
+        for first in range(0, len(lines), 500):
+            await clickhouse.insert("logs", LOG_COLUMNS, lines[first : first + 500])
         yield clickhouse
 
 

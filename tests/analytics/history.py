@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 BEGIN = datetime(2025, 9, 3, 5, 30, tzinfo=UTC)
@@ -25,6 +25,29 @@ class Happened:
     @property
     def at(self) -> datetime:
         return datetime.fromtimestamp(self.data["at"] / 1e6, UTC)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the service's log."""
+
+    at: datetime
+    level: str
+    logger: str
+    event: str
+    fields: str
+
+
+def made_up_log(seed: int = 7) -> list[Line]:
+    """Lines of as many days, no two at the same time; every eighth tells of trouble."""
+    chance = random.Random(seed)
+    levels = ("debug", "info", "info", "info", "info", "info", "info", "warning", "error", "critical")
+    lines, at = [], BEGIN
+    while at < BEGIN + timedelta(days=DAYS):
+        level = chance.choice(levels)
+        lines.append(Line(at, level, chance.choice(("service", "actors.relay")), f"it {level}s", '{"n": 1}'))
+        at += timedelta(microseconds=chance.choice((7, chance.randrange(1, 6_000_000_000))))
+    return lines
 
 
 def number_of(subject: str, which: int) -> int:

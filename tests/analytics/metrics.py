@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +18,7 @@ class Metric:
     labels: tuple[str, ...]
 
 
+@cache
 def metrics() -> dict[str, Metric]:
     """By name: calls of Prometheus' classes with a name that begins with `apo_`."""
     found = {}

@@ -9,7 +9,7 @@ import pytest
 
 from storage.clickhouse import reports
 from storage.clickhouse.engine import ClickHouse
-from tests.analytics.history import Happened
+from tests.analytics.history import Happened, Line
 from tests.analytics.truth import Truth
 
 # Whole days, a range that begins and ends within days, and one with nothing in it.
@@ -18,17 +18,16 @@ RANGES = [
     (datetime(2025, 10, 8, 13, 7, tzinfo=UTC), datetime(2025, 11, 2, 4, 30, 1, tzinfo=UTC)),
     (datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 2, 1, tzinfo=UTC)),
 ]
-OF_LOGS = {"service_log_levels", "service_troubles"}
 
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("span", RANGES, ids=["all", "some", "none"])
-@pytest.mark.parametrize("report", sorted(reports.REPORTS.keys() - OF_LOGS))
+@pytest.mark.parametrize("report", sorted(reports.REPORTS))
 async def test_a_report_says_what_the_journal_says(
-    filled: ClickHouse, history: list[Happened], report: str, span: tuple[datetime, datetime]
+    filled: ClickHouse, history: list[Happened], log: list[Line], report: str, span: tuple[datetime, datetime]
 ) -> None:
     found = await reports.run(filled, report, *span)
-    expected = getattr(Truth(history, *span), report)()
+    expected = getattr(Truth(history, *span, log), report)()
     assert [_near(row) for row in expected] == found
 
 
@@ -36,9 +35,9 @@ def _near(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(pytest.approx(one, rel=1e-9, abs=1e-12) if isinstance(one, float) else one for one in row)
 
 
-@pytest.mark.parametrize("report", sorted(reports.REPORTS.keys() - OF_LOGS))
-def test_the_history_has_something_for_every_report(history: list[Happened], report: str) -> None:
-    assert getattr(Truth(history, *RANGES[0]), report)()
+@pytest.mark.parametrize("report", sorted(reports.REPORTS))
+def test_the_history_has_something_for_every_report(history: list[Happened], log: list[Line], report: str) -> None:
+    assert getattr(Truth(history, *RANGES[0], log), report)()
 
 
 @pytest.mark.parametrize("report", sorted(reports.REPORTS))

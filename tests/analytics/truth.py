@@ -9,7 +9,7 @@ from math import atanh, ceil, floor, sqrt, tanh
 from statistics import correlation, mean
 from typing import Any
 
-from tests.analytics.history import Happened
+from tests.analytics.history import Happened, Line
 
 Rows = list[tuple[Any, ...]]
 Z = 1.959963984540054
@@ -18,8 +18,9 @@ Z = 1.959963984540054
 class Truth:
     """The reports of a history for a range of time, each by its name."""
 
-    def __init__(self, history: Sequence[Happened], start: datetime, end: datetime) -> None:
+    def __init__(self, history: Sequence[Happened], start: datetime, end: datetime, log: Sequence[Line] = ()) -> None:
         self.history = history
+        self.lines = [line for line in log if start <= line.at.replace(microsecond=0) <= end]
         self.start, self.end = start, end
         self.first_day, self.last_day = start.date(), end.date()
         self.present = [one for one in history if one.data["type"] in ("started", "answered")]
@@ -236,6 +237,17 @@ class Truth:
                     tenths[floor(10 * mean(scores) + 1e-9) if scores else 0] += 1
             rows += [(contest, tenth / 10, count) for tenth, count in sorted(tenths.items())]
         return rows
+
+    # --- Service ---------------------------------------------------------------------------------------------
+
+    def service_log_levels(self) -> Rows:
+        hours = Counter((f"{line.at:%Y-%m-%d %H}:00:00", line.level) for line in self.lines)
+        return [(*hour_and_level, count) for hour_and_level, count in sorted(hours.items())]
+
+    def service_troubles(self) -> Rows:
+        troubles = [line for line in self.lines if line.level in ("warning", "error", "critical")]
+        newest = sorted(troubles, key=lambda line: line.at, reverse=True)[:200]
+        return [(f"{one.at:%Y-%m-%d %H:%M:%S}", one.level, one.logger, one.event, one.fields) for one in newest]
 
 
 def _distinct(events: Iterable[Happened], key: Callable[[Happened], date]) -> Rows:
