@@ -1,0 +1,232 @@
+"""What shipping the log costs those who answer, while ClickHouse is slow.
+
+    python -m benchmarks.logs [--rounds 6] [--seconds 5]
+
+One run, by turns, on one machine: the service as it is, and the same without a log in ClickHouse (`unshipped`). Both
+carry activity to the same ClickHouse server (Debian's package) through a proxy that holds back each of its answers.
+Once with the log as it is by default, and once at the level `debug`, where each answer makes a line of it: more than so
+slow a server takes, so that most are dropped. Medians of the rounds count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import asyncpg
+import clickhouse_driver
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.answers import (
+    BANK,
+    CONNECTIONS,
+    ROUGHLY_PER_SECOND,
+    TRAINING,
+    add_students,
+    answers_of,
+    fill_bank,
+    start_trainings,
+)
+from benchmarks.load import load
+from storage.embedded import attach
+from tests.clickhouse_server import ClickHouseServer
+from tests.running import Service
+
+SLOW_SECONDS = 0.5  # that each answer of ClickHouse is held back; an insert needs two
+CAUGHT_UP_SECONDS = 60.0
+LEVELS = ("info", "debug")
+WANTED = 0.97
+
+console = Console(stderr=True)
+
+
+@dataclass(frozen=True)
+class Round:
+    """One measurement of one service; `cpu` is in microseconds for each answer."""
+
+    per_second: float
+    p99: float
+    cpu: float
+
+
+class Unshipped(Service):
+    command = ("-m", "benchmarks.unshipped")
+
+
+@asynccontextmanager
+async def slowed(url: str) -> AsyncIterator[str]:
+    """The address of a proxy before the server at `url`, which passes on what it says after a while."""
+    parts = urlsplit(url)
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter, pause: float) -> None:
+        try:
+            while data := await source.read(2**16):
+                await asyncio.sleep(pause)
+                target.write(data)
+                await target.drain()
+        except ConnectionError:
+            pass  # one side has gone, and so does the other
+        finally:
+            target.close()
+
+    async def connected(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        server, to_server = await asyncio.open_connection(parts.hostname, parts.port)
+        for work in (carry(client, to_server, 0), carry(server, to_client, SLOW_SECONDS)):
+            task = asyncio.create_task(work)
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    proxy = await asyncio.start_server(connected, "127.0.0.1", 0)
+    port = proxy.sockets[0].getsockname()[1]
+    try:
+        yield f"clickhouse://default@127.0.0.1:{port}"
+    finally:
+        proxy.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@dataclass
+class Side:
+    """A service and what is needed to load it."""
+
+    folder: Path
+    service: Service
+    connection: asyncpg.Connection[asyncpg.Record]
+    students: int = 0
+
+    async def prepare(self, seconds: int) -> None:
+        """Trainings for one round, and no relay that still has to do with them."""
+        count = seconds * ROUGHLY_PER_SECOND // TRAINING
+        users = await add_students(self.connection, self.students, count)
+        self.students += count
+        await start_trainings(self.service.url, users)
+        self.requests = await answers_of(self.connection, users)
+        await self.caught_up()
+
+    async def caught_up(self) -> None:
+        async with asyncio.timeout(CAUGHT_UP_SECONDS):
+            while len(set(positions(await self.metrics()).values())) > 1:  # noqa: ASYNC110 it is in another process
+                await asyncio.sleep(0.2)
+
+    async def metrics(self) -> str:
+        async with aiohttp.ClientSession() as http, http.get(f"{self.service.url}/metrics") as reply:
+            return await reply.text()
+
+    async def measure(self, seconds: int) -> Round:
+        process = psutil.Process(self.service.pid)
+        port = urlsplit(self.service.url).port
+        assert port is not None
+        before = process.cpu_times()
+        one = await load("127.0.0.1", port, self.requests, self.folder, connections=CONNECTIONS, seconds=seconds)
+        after = process.cpu_times()
+        if one.failed or one.requests >= len(self.requests):
+            raise RuntimeError(f"{one.failed} answers failed, of {len(self.requests)} that there were")
+        used = after.user + after.system - before.user - before.system
+        return Round(one.per_second, one.p99, used * 1e6 / one.requests)
+
+
+def positions(metrics: str) -> Mapping[str, float]:
+    """How far the journal is, and each relay."""
+    found = re.findall(r'^apo_(?:journal|relay)_position(?:{relay="(.+)"})? (\S+)$', metrics, re.MULTILINE)
+    return {relay: float(position) for relay, position in found if relay != "rollups"}
+
+
+@asynccontextmanager
+async def side(folder: Path, service: Service) -> AsyncIterator[Side]:
+    await fill_bank(folder / "data", BANK)
+    await service.start()
+    try:
+        endpoints = attach(folder / "data")
+        assert endpoints is not None
+        connection = await asyncpg.connect(endpoints.postgres_url)
+        yield Side(folder, service, connection)
+        await connection.close()
+    finally:
+        await service.stop()
+
+
+async def measure(folder: Path, level: str, rounds: int, seconds: int) -> tuple[dict[str, list[Round]], str]:
+    """The rounds with and without, and how many lines were shipped and dropped."""
+    async with AsyncExitStack() as stack:
+        server = ClickHouseServer(folder / "clickhouse")
+        await server.start()
+        stack.push_async_callback(server.kill)
+        slow = await stack.enter_async_context(slowed(server.url))
+        client = clickhouse_driver.Client.from_url(server.url)
+        sides = {}
+        for name, kind in (("shipped", Service), ("unshipped", Unshipped)):
+            await asyncio.to_thread(client.execute, f"CREATE DATABASE {name}")
+            environment = {
+                "APO_CLICKHOUSE__URL": f"{slow}/{name}",
+                "APO_BANK__DEMO": "false",
+                "APO_LOG__LEVEL": level,
+                "APO_LOG__FORMAT": "json",
+            }
+            sides[name] = await stack.enter_async_context(side(folder / name, kind(folder / name, environment)))
+        measured: dict[str, list[Round]] = {name: [] for name in sides}
+        for number in range(rounds):
+            # Who comes first changes, so that neither has the colder or the busier machine.
+            for name in sorted(sides, reverse=bool(number % 2)):
+                await sides[name].prepare(seconds)
+                one = await sides[name].measure(seconds)
+                measured[name].append(one)
+                console.print(
+                    f"{level}, {name}: {one.per_second:,.0f}/s, p99 {one.p99:.1f} ms, {one.cpu:.0f} µs of CPU"
+                )
+        told = await sides["shipped"].metrics()
+    lines = {
+        what: re.search(rf"^apo_log_lines_{what}_total (\S+)$", told, re.MULTILINE) for what in ("shipped", "dropped")
+    }
+    return measured, ", ".join(f"{float(found[1]):,.0f} lines {what}" for what, found in lines.items() if found)
+
+
+def report(level: str, measured: Mapping[str, list[Round]], lines: str) -> float:
+    def middle(name: str, what: str) -> float:
+        value: float = statistics.median(getattr(one, what) for one in measured[name])
+        return value
+
+    table = Table(title=f"log level {level}: {lines}; medians of {len(measured['shipped'])} rounds")
+    for heading in ("", "answers/s", "p99 ms", "CPU µs/answer"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name in measured:
+        table.add_row(name, *(f"{middle(name, what):,.1f}" for what in ("per_second", "p99", "cpu")))
+    out = Console()
+    out.print(table)
+    ratio = middle("shipped", "per_second") / middle("unshipped", "per_second")
+    cpu = middle("unshipped", "cpu") / middle("shipped", "cpu")
+    out.print(
+        f"answers/s shipped / unshipped: {ratio:.3f}; by CPU for an answer: {cpu:.3f} (wanted: at least {WANTED})"
+    )
+    return ratio
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--levels", nargs="+", choices=LEVELS, default=LEVELS)
+    options = parser.parse_args()
+    ratios = []
+    for level in options.levels:
+        with tempfile.TemporaryDirectory(prefix="apo-logs-") as folder:
+            ratios.append(report(level, *await measure(Path(folder), level, options.rounds, options.seconds)))
+    return 0 if min(ratios) >= WANTED else 1
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
