@@ -275,7 +275,7 @@ class Bot:
                 await subjects.open_subject(turn, subject)
             case "board":
                 await figures.open_leaderboard(turn, subject, meant.value)
-            case "quick" | "favorites" | "mistakes" | "start" | "announced":
+            case "quick" | "favorites" | "mistakes" | "start" | "weakest" | "announced":
                 await setup.press_start(turn, subject, meant)
             case _:
                 await setup.press_setup(turn, subject, meant)

@@ -57,6 +57,7 @@ SubjectVerb = Literal[
     "only",
     "reset",
     "start",
+    "weakest",
     "announced",
 ]
 QuestionVerb = Literal["show", "pick", "done", "skip", "star", "unstar", "report", "finish", "finish-now"]

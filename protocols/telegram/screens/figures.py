@@ -6,7 +6,7 @@ from typing import Final
 
 from protocols.catalogue import Texts, mark
 from protocols.messages import DrawStatistics, Leaderboard, ShowLeaderboard, ShownSubject, ShowStatistics, Statistics
-from protocols.telegram.callbacks import Choose, Go, OfSubject, subject_token
+from protocols.telegram.callbacks import Choose, Go, OfSubject, subject_token, token
 from protocols.telegram.markup import bold, join
 from protocols.telegram.screens.screen import Screen, key, paragraphs, to_menu
 from protocols.telegram.turn import Turn
@@ -39,7 +39,16 @@ def statistics_screen(t: Texts, statistics: Statistics, period: str, drawn: Draw
         lines.append(t("Your mean score is higher than that of {share} of those who trained.", share=share))
     if statistics.weakest:
         lines.append(t("Topics to work on") + ": " + ", ".join(topic.title for topic in statistics.weakest))
-    return Screen(paragraphs(title, "\n".join(lines)), (periods, to_menu(t)), (drawn,))
+    training = tuple(
+        (
+            key(
+                t("🎯 Train: {topic}", topic=one.title),
+                OfSubject("weakest", subject_token(one.subject), token(one.topic)),
+            ),
+        )
+        for one in statistics.weakest
+    )
+    return Screen(paragraphs(title, "\n".join(lines)), (*training, periods, to_menu(t)), (drawn,))
 
 
 def leaderboard_screen(t: Texts, subject: ShownSubject, leaders: Leaderboard, period: str) -> Screen:

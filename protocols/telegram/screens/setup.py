@@ -263,8 +263,13 @@ async def press_setup(turn: Turn, subject: ShownSubject, meant: OfSubject) -> No
 
 
 async def press_start(turn: Turn, subject: ShownSubject, meant: OfSubject) -> None:
-    """Start a training; ask first where that finishes another one in which something was done."""
-    if meant.value != "yes":
+    """Start a training; ask first where that finishes another one in which something was done.
+
+    The button says in its value which topic is meant, if it is one, and at the second time `yes`.
+    """
+    topic, _, said = meant.value.rpartition(".")
+    if said != "yes":
+        topic = said
         try:
             running = await turn.open_training()
         except NotFound:
@@ -272,14 +277,17 @@ async def press_start(turn: Turn, subject: ShownSubject, meant: OfSubject) -> No
         else:
             if running.progress.answered or running.progress.skipped:
                 title = title_of(await subjects_of(turn), running.subject)
-                again = OfSubject(meant.verb, meant.token, "yes")
+                again = OfSubject(meant.verb, meant.token, f"{topic}.yes")
                 await turn.show(replacing_screen(turn.t, running, title, again))
                 return
-    await start_training(turn, subject, meant.verb)
+    await start_training(turn, subject, meant.verb, topic)
 
 
-async def start_training(turn: Turn, subject: ShownSubject, verb: SubjectVerb) -> None:
+async def start_training(turn: Turn, subject: ShownSubject, verb: SubjectVerb, topic: str) -> None:
+    """`topic` is the token of the only one that is asked for; empty: whatever the verb says."""
     setup = setup_of(turn.state.get("setup"), subject.slug) if verb == "start" else Setup(subject.slug)
+    if topic:
+        setup = replace(setup, topics=tuple(one.slug for one in subject.topics if token(one.slug) == topic))
     known = {topic.slug for topic in subject.topics}
     only: Literal["unseen", "mistakes", "favorites"] | None = "unseen" if setup.unseen else None
     if verb == "mistakes" or verb == "favorites":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from actors.figures import FEWEST_IN_TOPIC
 from tests.api.banks import QUESTIONS, Bank
 from tests.telegram.bot.student import CYRILLIC, LATIN, begins, menu, newcomer, word
 from tests.telegram.center import DataCenter
@@ -209,6 +210,25 @@ async def test_statistics_are_a_picture_with_a_caption(center: DataCenter, bank:
     in_one_language(shown, language)
     back = await step(student, word(student, "Menu"), {"ru": "Чем займёмся?", "en": "What shall we do?"}[language])
     assert back.photo is None
+
+
+async def test_a_weak_topic_is_trained_by_its_button(center: DataCenter, bank: Bank) -> None:
+    student = await newcomer(center, "Anna", "en", link=bank.subject)
+    for _ in range(FEWEST_IN_TOPIC):
+        await begins(student, bank, "single")
+        await student.press("A")
+        await student.sees("Your answer: A")
+    student.write("/statistics")
+    await student.sees("Topics to work on: single")
+    await student.press("Train: single")
+    shown = await student.sees("Question single")
+    await student.press("Skip")
+    student.write("/statistics")
+    await student.sees("Topics to work on: single")
+    await student.press("Train: single")
+    await student.sees("Start a new training?")
+    await student.press("Start a new one")
+    assert await student.sees("Question single") != shown
 
 
 @LANGUAGES
