@@ -6,7 +6,7 @@ also when the service was killed.
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -60,6 +60,7 @@ class Drawing:
     async def statistics(
         self,
         statistics: str,
+        calendar: Mapping[date, int],
         language: Language,
         format: Literal["svg", "png"],
         *,
@@ -74,6 +75,7 @@ class Drawing:
             {
                 "kind": "statistics",
                 "statistics": orjson.Fragment(statistics),
+                "calendar": {day.isoformat(): answered for day, answered in calendar.items()},
                 "language": language,
                 "format": format,
                 "days": days,

@@ -47,6 +47,7 @@ from storage.postgres.pool import Pool
 
 CURSOR = re.compile("[1-9][0-9]{0,8}")  # a training's number
 CACHED_PICTURES = 100
+CALENDAR = timedelta(weeks=53)  # of a picture
 CACHED_LEADERBOARDS = 1_000
 # A leaderboard is kept for this many times the time it took to make: so at most a twentieth of the database
 # goes into one, and a quick one is always fresh.
@@ -108,11 +109,13 @@ class Desk:
         language = await self._language_of(message.user)
         statistics = await self._statistics(message, language)
         drawn = statistics.model_dump_json()
-        key = (f"{self._today()} {message.days} {message.theme} {drawn}", language, message.format)
+        today = self._today()
+        calendar = await sql.calendar(self._pool, message.user, message.subject, today - CALENDAR)
+        key = (f"{today} {message.days} {message.theme} {calendar} {drawn}", language, message.format)
         picture = self._pictures.get(key)
         if picture is None:
             content = await self._drawing.statistics(
-                drawn, language, message.format, days=message.days, today=self._today(), theme=message.theme
+                drawn, calendar, language, message.format, days=message.days, today=today, theme=message.theme
             )
             picture = File(content=content, media_type=MEDIA_TYPES[message.format])
             self._pictures[key] = picture

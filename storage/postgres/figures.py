@@ -61,6 +61,18 @@ async def statistics(pool: Pool, user: int, subject: str | None, since: date | N
     )
 
 
+async def calendar(pool: Pool, user: int, subject: str | None, since: date) -> dict[date, int]:
+    """How much a user answered on each day since that one in a subject (None: all)."""
+    rows = await pool.fetch(
+        """SELECT day, sum(answered)::bigint AS answered FROM days
+           WHERE user_id = $1 AND ($2::text IS NULL OR subject = $2) AND day >= $3 GROUP BY day ORDER BY day""",
+        user,
+        subject,
+        since,
+    )
+    return {row["day"]: row["answered"] for row in rows}
+
+
 async def mean_scores(pool: Pool, subject: str | None, since: date | None, fewest: int) -> list[tuple[int, int]]:
     """How many users have which mean score, in whole hundredths, of those with `fewest` answers and more."""
     rows = await pool.fetch(

@@ -54,17 +54,17 @@ def number_of(subject: str, which: int) -> int:
     return which + (1 if subject == "biology" else 101)
 
 
-def made_up(seed: int = 7) -> list[Happened]:
+def made_up(seed: int = 7, *, begin: datetime = BEGIN, days: int = DAYS) -> list[Happened]:
     """The same for the same seed. With trainings that are never finished, empty ones, exams and contests in it."""
     chance = random.Random(seed)
     strength = {user: chance.gauss(0, 1) for user in range(1, STUDENTS + 1)}
-    arrival = {user: chance.choice((0, 0, chance.uniform(0, DAYS))) for user in strength}
+    arrival = {user: chance.choice((0, 0, chance.uniform(0, days))) for user in strength}
     events: list[tuple[int, int, dict[str, Any]]] = []
     for user in strength:
         time, number = arrival[user] * 86_400 + chance.uniform(0, 40_000), 0
-        while time < DAYS * 86_400:
+        while time < days * 86_400:
             number += 1
-            time = _training(chance, events, user, number, strength[user], time)
+            time = _training(chance, events, begin, user, number, strength[user], time)
             time += chance.expovariate(1 / 130_000)
     events.sort(key=lambda event: event[1])
     seqs: dict[int, int] = {}
@@ -78,20 +78,21 @@ def made_up(seed: int = 7) -> list[Happened]:
 def _training(
     chance: random.Random,
     events: list[tuple[int, int, dict[str, Any]]],
+    begin: datetime,
     user: int,
     number: int,
     strength: float,
     time: float,
 ) -> float:
     """One training and when it ends; all its events come after each other."""
-    begin = int(BEGIN.timestamp() * 1_000_000)
+    first = int(begin.timestamp() * 1_000_000)
     subject = chance.choice(list(TOPICS))
     mode = chance.choice(("practice", "practice", "exam"))
     platform = chance.choice(("http", "web", "telegram", "telegram"))
     training = f"{user}-{number}"
 
     def tell(**data: Any) -> None:
-        at = begin + int(time * 1_000_000)
+        at = first + int(time * 1_000_000)
         events.append((user, at, {"at": at, **data}))
 
     contest = chance.choice((None, None, None, 1, 2)) if mode == "exam" else None

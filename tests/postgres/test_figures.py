@@ -343,15 +343,15 @@ async def statistics_of_60_days(desk: Desk, pool: Pool) -> Statistics:
     return await desk.show_statistics(ShowStatistics(user=1))
 
 
-async def test_a_picture_is_a_small_png_of_800_by_640(desk: Desk, pool: Pool) -> None:
-    content = draw(await statistics_of_60_days(desk, pool), "ru", "png", None, TODAY)
+async def test_a_picture_is_a_small_png_of_800_by_760(desk: Desk, pool: Pool) -> None:
+    content = draw(await statistics_of_60_days(desk, pool), {}, "ru", "png", None, TODAY)
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
-    assert struct.unpack(">II", content[16:24]) == (800, 640)
+    assert struct.unpack(">II", content[16:24]) == (800, 760)
     assert len(content) < 200_000
 
 
 async def test_a_picture_is_an_svg_without_scripts_and_links(desk: Desk, pool: Pool) -> None:
-    root = ElementTree.fromstring(draw(await statistics_of_60_days(desk, pool), "en", "svg", None, TODAY))
+    root = ElementTree.fromstring(draw(await statistics_of_60_days(desk, pool), {}, "en", "svg", None, TODAY))
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     for element in root.iter():
         assert not element.tag.endswith(("script", "foreignObject", "image"))
@@ -370,7 +370,7 @@ async def test_every_span_can_be_drawn(desk: Desk, pool: Pool, days: int | None,
     if days is None and answered:
         await day(pool, 1, 5000, 3, 2)
     statistics = await desk.show_statistics(ShowStatistics(user=1, days=days))
-    assert draw(statistics, "ru", "svg", days, TODAY)
+    assert draw(statistics, {TODAY: 4} if answered else {}, "ru", "svg", days, TODAY)
 
 
 async def test_the_drawing_process_makes_the_same_bytes_as_any_other(desk: Desk, pool: Pool) -> None:
@@ -379,7 +379,8 @@ async def test_the_drawing_process_makes_the_same_bytes_as_any_other(desk: Desk,
         command = DrawStatistics.model_validate({"user": 1, "format": format, "days": 90})
         file = await desk.draw_statistics(command)
         assert file.media_type == media_type
-        assert file.content == draw(statistics, "ru", command.format, 90, TODAY)
+        calendar = {one.day: one.answered for one in statistics.by_day}
+        assert file.content == draw(statistics, calendar, "ru", command.format, 90, TODAY)
 
 
 async def test_pictures_follow_new_answers_at_once_and_come_to_whom_they_belong(desk: Desk, pool: Pool) -> None:
@@ -397,11 +398,11 @@ async def test_what_cannot_be_drawn_is_told_and_whoever_goes_away_spoils_nothing
     json = statistics.model_dump_json()
     drawing = Drawing()
     with pytest.raises(DrawingFailed, match="validation error"):
-        await drawing.statistics("{}", "ru", "png", days=None, today=TODAY)
-    gone = asyncio.create_task(drawing.statistics(json, "ru", "svg", days=None, today=TODAY))
+        await drawing.statistics("{}", {}, "ru", "png", days=None, today=TODAY)
+    gone = asyncio.create_task(drawing.statistics(json, {TODAY: 1}, "ru", "svg", days=None, today=TODAY))
     await asyncio.sleep(0.01)
     gone.cancel()
     await asyncio.wait([gone])
-    content = await drawing.statistics(json, "ru", "png", days=None, today=TODAY)
+    content = await drawing.statistics(json, {TODAY: 1}, "ru", "png", days=None, today=TODAY)
     await drawing.close()
-    assert content == draw(statistics, "ru", "png", None, TODAY)
+    assert content == draw(statistics, {TODAY: 1}, "ru", "png", None, TODAY)

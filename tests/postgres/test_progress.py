@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from actors.figures import FEWEST_COMPARED, Desk, weakest
-from actors.picture import PALETTES, draw
+from actors.picture import PALETTES, counted
 from protocols.messages import DrawStatistics, ShowStatistics, Theme, TopicFigures
 from storage.postgres.pool import Pool
 from tests.postgres.test_figures import TODAY, day
@@ -69,14 +69,23 @@ async def test_a_picture_is_on_the_paper_of_its_theme(desk: Desk, pool: Pool, th
     assert not papers["dark" if theme == "light" else "light"]
 
 
+@pytest.mark.parametrize("days", [None, 30])
 async def test_the_calendar_has_a_square_for_each_day_of_a_year_with_those_of_answers_filled(
-    desk: Desk, pool: Pool
+    desk: Desk, pool: Pool, days: int | None
 ) -> None:
     for ago, answered in ((0, 4), (1, 2), (300, 1), (700, 3)):
         await day(pool, 1, ago, answered, 1)
-    drawn = draw(await desk.show_statistics(ShowStatistics(user=1)), "en", "svg", None, TODAY).decode()
+    drawn = (await desk.draw_statistics(DrawStatistics(user=1, format="svg", days=days))).content.decode()
     track, filled = PALETTES["light"].track, PALETTES["light"].correct
     assert date(2023, 11, 14) == TODAY  # a Tuesday: its week has two days so far
     assert drawn.count(f'style="fill: {track}"') >= 52 * 7 + 2
     for strength, times in ((0.625, 1), (0.4375, 1), (0.8125, 0)):  # 700 days ago is not in this year
         assert drawn.count(f'style="fill: {filled}; opacity: {strength}"') == times
+
+
+@pytest.mark.parametrize(
+    ("count", "russian", "english"),
+    [(0, "дней подряд", "days in a row"), (1, "день подряд", "day in a row"), (22, "дня подряд", "days in a row")],
+)
+def test_counts_in_the_picture_have_their_plurals(count: int, russian: str, english: str) -> None:
+    assert (counted("streak", count, "ru"), counted("streak", count, "en")) == (russian, english)
