@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import floor, log10
 from typing import Final
 
 from markupsafe import Markup, escape
@@ -16,7 +17,7 @@ ABOVE: Final = 14
 
 def columns(points: Sequence[tuple[str, float]], told: str, written: Callable[[float], str]) -> Markup:
     """A column for each point; `told` is what it says to those who do not see it, `written` writes a value."""
-    top = max((value for _, value in points), default=0) or 1
+    top = _round_above(max((value for _, value in points), default=0))
     step = (WIDTH - LEFT) / max(len(points), 1)
     marks = [
         Markup(
@@ -47,6 +48,14 @@ def line(points: Sequence[tuple[str, float]], told: str, written: Callable[[floa
         for (x, y), (name, value) in zip(places, points, strict=True)
     ]
     return _chart(marks, points, top, told, written)
+
+
+def _round_above(value: float) -> float:
+    """Where a scale for values up to this one ends, so that its half is a round number, too."""
+    if value <= 2:
+        return 2
+    size = 10.0 ** floor(log10(value))
+    return next(step * size for step in (1, 2, 4, 6, 8, 10) if step * size >= value)
 
 
 def _y(value: float, top: float) -> float:

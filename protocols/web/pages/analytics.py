@@ -17,6 +17,7 @@ from protocols.web.visit import Visit, said
 
 PERIODS: Final = (7, 30, 90, 365)
 DEFAULT_DAYS: Final = "30"
+MOST_CONTESTS: Final = 100  # that are called by their titles; those of before by their numbers
 Row = dict[str, int | float | str]
 
 
@@ -27,30 +28,32 @@ async def analytics(visit: Visit) -> web.Response:
     reports = {
         name: [dict(zip(one.columns, row, strict=True)) for row in one.rows] for name, one in found.reports.items()
     }
-    given = by_day(found, reports["learning_answers"], "given")
-    shares = right_by_day(found, reports["learning_answers"], reports["learning_right"])
+    subjects = await visit.expect(m.Subjects, m.ListSubjects(language=visit.language))
+    plans = await visit.expect(m.PlannedContests, m.ListPlans(user=visit.user, limit=MOST_CONTESTS))
 
-    def whole(value: float) -> str:
-        return t.number(value if value < 3 else round(value))
+    def daily(report: str, column: str) -> list[tuple[str, float]]:
+        return [(t.date(day), value) for day, value in by_day(found, reports[report], column)]
 
+    given, answers = daily("learning_answers", "given"), reports["learning_answers"]
+    shares = [(t.date(day), share) for day, share in right_by_day(answers, reports["learning_right"])]
     drawn = (
         (
             t("Students by day"),
-            charts.columns(by_day(found, reports["students_daily"], "students"), t("Students by day"), whole),
+            charts.columns(daily("students_daily", "students"), t("Students by day"), t.number),
         ),
         (
             t("New students by day"),
-            charts.columns(by_day(found, reports["students_new"], "students"), t("New students by day"), whole),
+            charts.columns(daily("students_new", "students"), t("New students by day"), t.number),
         ),
-        (t("Answers by day"), charts.columns(given, t("Answers by day"), whole)),
+        (t("Answers by day"), charts.columns(given, t("Answers by day"), t.number)),
         (t("Share of right answers by day"), charts.line(shares, t("Share of right answers by day"), t.percent, 1.0)),
         (
             t("Answers by the hour (UTC)"),
-            charts.columns(by_hour(reports["students_hours"]), t("Answers by the hour (UTC)"), whole),
+            charts.columns(by_hour(reports["students_hours"]), t("Answers by the hour (UTC)"), t.number),
         ),
         (
             t("Trainings begun by day"),
-            charts.columns(by_day(found, reports["learning_trainings"], "begun"), t("Trainings begun by day"), whole),
+            charts.columns(daily("learning_trainings", "begun"), t("Trainings begun by day"), t.number),
         ),
     )
     return render(
@@ -62,24 +65,27 @@ async def analytics(visit: Visit) -> web.Response:
         reports=reports,
         charts=drawn,
         retention=cohorts(reports["students_retention"]),
+        titles={subject.slug: subject.title for subject in subjects.items},
+        topics={(subject.slug, topic.slug): topic.title for subject in subjects.items for topic in subject.topics},
+        contests={contest.id: contest.title for contest in plans.items},
     )
 
 
-def by_day(found: m.Analytics, rows: Iterable[Row], column: str) -> list[tuple[str, float]]:
+def by_day(found: m.Analytics, rows: Iterable[Row], column: str) -> list[tuple[date, float]]:
     """A point for each day of the range, also where there was nothing."""
-    sums: dict[str, float] = defaultdict(float)
+    sums: dict[date, float] = defaultdict(float)
     for row in rows:
-        sums[str(row["time"])[:10]] += float(row[column])
-    return [(day.isoformat(), sums[day.isoformat()]) for day in _days(found.since, found.until)]
+        sums[_day(row)] += float(row[column])
+    return [(day, sums[day]) for day in _days(found.since, found.until)]
 
 
-def right_by_day(found: m.Analytics, given: Iterable[Row], shares: Iterable[Row]) -> list[tuple[str, float]]:
+def right_by_day(given: Iterable[Row], shares: Iterable[Row]) -> list[tuple[date, float]]:
     """The share of right answers in all subjects together, of the days on which there were any."""
     share = {(row["time"], row["subject"]): float(row["share"]) for row in shares}
-    answers: dict[str, float] = defaultdict(float)
-    right: dict[str, float] = defaultdict(float)
+    answers: dict[date, float] = defaultdict(float)
+    right: dict[date, float] = defaultdict(float)
     for row in given:
-        day = str(row["time"])[:10]
+        day = _day(row)
         answers[day] += float(row["given"])
         right[day] += float(row["given"]) * share[row["time"], row["subject"]]
     return [(day, right[day] / answers[day]) for day in sorted(answers)]
@@ -90,12 +96,16 @@ def by_hour(rows: Iterable[Row]) -> list[tuple[str, float]]:
     return [(f"{hour:02}", given.get(hour, 0.0)) for hour in range(24)]
 
 
-def cohorts(rows: Iterable[Row]) -> Mapping[str, list[int]]:
+def cohorts(rows: Iterable[Row]) -> Mapping[date, list[int]]:
     """Of each week of first trainings, how many students came in it and in each week after, up to the last there is."""
-    found: dict[str, dict[int, int]] = defaultdict(dict)
+    found: dict[date, dict[int, int]] = defaultdict(dict)
     for row in rows:
-        found[str(row["cohort"])][int(row["weeks_later"])] = int(row["students"])
+        found[date.fromisoformat(str(row["cohort"]))][int(row["weeks_later"])] = int(row["students"])
     return {cohort: [later.get(week, 0) for week in range(max(later) + 1)] for cohort, later in found.items()}
+
+
+def _day(row: Row) -> date:
+    return date.fromisoformat(str(row["time"])[:10])
 
 
 def _days(since: date, until: date) -> Iterable[date]:
