@@ -246,7 +246,7 @@ def to_activity(pool: asyncpg.Pool[asyncpg.Record], clickhouse: ClickHouse, roll
 
     async def redo(position: int) -> None:
         await checkpoint()  # which tells, too, whether an earlier insert may still be running
-        for late in await activity.redo(clickhouse, await journal.activity(pool, position - 1, position)):
-            await rollups.redo(late)
+        if await activity.redo(clickhouse, position, await journal.activity(pool, position - 1, position)):
+            await rollups.redo(position)
 
-    return Destination("activity", checkpoint, advance, skip, pause=1.0, most=20_000, redo=redo)
+    return Destination("activity", checkpoint, advance, skip, pause=1.0, most=5_000, redo=redo)

@@ -7,9 +7,10 @@ into one partition is all or nothing, so a batch is cut where the month changes.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Iterable
 from pathlib import Path
+
+import orjson
 
 from storage.clickhouse.engine import ClickHouse, ClickHouseError
 
@@ -40,7 +41,6 @@ COLUMNS = (
     "times",
     "choices",
 )
-_AT = COLUMNS.index("at")
 
 
 async def migrate(clickhouse: ClickHouse) -> list[str]:
@@ -72,37 +72,27 @@ async def checkpoint(clickhouse: ClickHouse) -> int:
     return int(position)
 
 
-async def insert(clickhouse: ClickHouse, rows: Sequence[tuple[object, ...]]) -> None:
-    """Store rows, by position and all above the checkpoint, in the order of `COLUMNS`."""
-    for _, month in groupby(rows, key=lambda row: _month(row[_AT])):
-        await clickhouse.insert("activity", COLUMNS, list(month))
+async def insert(clickhouse: ClickHouse, pieces: Iterable[str]) -> None:
+    """Store rows, by position and all above the checkpoint: JSON arrays in the order of `COLUMNS`, one a line.
 
-
-async def redo(clickhouse: ClickHouse, rows: Sequence[tuple[object, ...]]) -> list[int]:
-    """Store those rows that were parked, each beside the one that stands for it; nothing, if they are there.
-
-    Returns the positions of those that were not.
+    Each piece belongs to one month.
     """
-    stored = []
-    for row in rows:
-        assert isinstance(row[0], int)
-        ((found,),) = await clickhouse.query(
-            f"SELECT toInt64(count()) FROM activity WHERE position = {row[0]} AND event != 'parked'"  # noqa: S608
-        )
-        if not found:
-            await clickhouse.insert("activity", COLUMNS, [row])
-            stored.append(row[0])
-    return stored
+    for lines in pieces:
+        await clickhouse.insert_json("activity", COLUMNS, lines)
 
 
-def _month(at: object) -> tuple[int, int]:
-    assert isinstance(at, int)
-    moment = time.gmtime(at)
-    return moment.tm_year, moment.tm_mon
+async def redo(clickhouse: ClickHouse, position: int, pieces: Iterable[str]) -> bool:
+    """Store the row of a position that was parked, beside the one that stands for it; False: it is there already."""
+    ((found,),) = await clickhouse.query(
+        f"SELECT toInt64(count()) FROM activity WHERE position = {position} AND event != 'parked'"  # noqa: S608
+    )
+    if not found:
+        await insert(clickhouse, pieces)
+    return not found
 
 
-def parked(position: int) -> tuple[object, ...]:
+def parked(position: int) -> str:
     """The row that stands where an event was left out."""
     answer = ("", "", "", "", "", 0, 0.0, 0, 0.0)
     training: tuple[object, ...] = ("", 0, "", [], [], [], [], [])
-    return (position, 0, 0, int(time.time()), 0, "parked", *answer, *training)
+    return orjson.dumps((position, 0, 0, int(time.time()), 0, "parked", *answer, *training)).decode()

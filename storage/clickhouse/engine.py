@@ -46,6 +46,9 @@ class ClickHouse(Protocol):
     async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert rows as one block: all of them or none, as long as they belong to one partition."""
 
+    async def insert_json(self, table: str, columns: Sequence[str], lines: str) -> None:
+        """The same of rows that are written already, each a JSON array on a line of its own."""
+
     async def close(self) -> None: ...
 
 
@@ -89,6 +92,10 @@ class Server:
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
         await self._thread.run(lambda: self._call(sql, list(zip(*rows, strict=True)), columnar=True))
 
+    async def insert_json(self, table: str, columns: Sequence[str], lines: str) -> None:
+        rows = await self._thread.run(lambda: [orjson.loads(line) for line in lines.split("\n")])
+        await self.insert(table, columns, rows)
+
     async def close(self) -> None:
         await self._thread.run(self._client.disconnect)
         self._thread.close()
@@ -120,12 +127,12 @@ class InProcess:
         return [tuple(orjson.loads(line)) for line in result.splitlines()]
 
     async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        def call() -> None:
-            lines = b"\n".join(map(orjson.dumps, rows)).decode()
-            names = ", ".join(columns)
-            self._call(f"INSERT INTO {table} ({names}) FORMAT JSONCompactEachRow\n{lines}")
+        written = await self._thread.run(lambda: b"\n".join(map(orjson.dumps, rows)))
+        await self.insert_json(table, columns, written.decode())
 
-        await self._thread.run(call)
+    async def insert_json(self, table: str, columns: Sequence[str], lines: str) -> None:
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) FORMAT JSONCompactEachRow\n{lines}"
+        await self._thread.run(lambda: self._call(sql))
 
     async def close(self) -> None:
         def call() -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import asyncpg
-import orjson
 
 from storage.tally import Tally
 
@@ -201,86 +200,67 @@ async def tally(pool: asyncpg.Pool[asyncpg.Record], after: int, upto: int) -> li
     return [Tally(*row) for row in rows]
 
 
-_ACTIVITY = """
-SELECT position, user_id, seq, (data ->> 'at')::bigint / 1000000, (data ->> 'at')::bigint % 1000000,
-       data ->> 'type', coalesce(data ->> 'platform', ''), coalesce(data ->> 'training', ''),
-       coalesce(data ->> 'subject', ''), coalesce(data ->> 'topic', ''), coalesce(data ->> 'kind', ''),
-       CASE jsonb_typeof(data -> 'question') WHEN 'number' THEN (data ->> 'question')::bigint ELSE 0 END,
-       coalesce((data ->> 'score')::float8, 0),
-       (coalesce((data ->> 'score')::float8, 0) >= 1 - 1e-9)::integer,
-       coalesce((data ->> 'seconds')::float8, 0),
-       coalesce(data ->> 'mode', ''), coalesce((data ->> 'contest')::bigint, 0), coalesce(data ->> 'reason', ''),
-       CASE WHEN data ->> 'kind' IN ('single', 'multiple') THEN (data -> 'response')::text END
-FROM journal WHERE position > $1 AND position <= $2 ORDER BY position
+# The options in a response: one, or a list of them; none, once it was erased.
+_CHOSEN = """
+CASE WHEN data ->> 'kind' NOT IN ('single', 'multiple') THEN NULL
+     WHEN jsonb_typeof(data -> 'response') = 'string' THEN json_build_array(data -> 'response')
+     WHEN jsonb_typeof(data -> 'response') = 'array' THEN
+         (SELECT json_agg(DISTINCT option COLLATE "C") FROM jsonb_array_elements_text(data -> 'response') AS option)
+END
 """
 
-# Of each training that was finished: how it began, and all that was answered in it. Both stand before its end among
-# the events of one user, so this walks back along the primary key.
-_ENDINGS = """
-SELECT ended.position, began.data ->> 'platform' AS platform, began.data ->> 'subject' AS subject,
-       began.data ->> 'mode' AS mode, coalesce((began.data ->> 'contest')::bigint, 0) AS contest, given.answers
-FROM journal AS ended
-CROSS JOIN LATERAL (
-    SELECT seq, data FROM journal
-    WHERE user_id = ended.user_id AND seq < ended.seq AND data ->> 'type' = 'started'
-      AND data ->> 'training' = ended.data ->> 'training'
-    ORDER BY seq DESC LIMIT 1
-) AS began
-CROSS JOIN LATERAL (
-    SELECT jsonb_agg(jsonb_build_array(
-        data -> 'question', data -> 'score', data -> 'seconds',
-        CASE WHEN data ->> 'kind' IN ('single', 'multiple') THEN data -> 'response' END
-    ) ORDER BY seq)::text AS answers
-    FROM journal
-    WHERE user_id = ended.user_id AND seq > began.seq AND seq < ended.seq AND data ->> 'type' = 'answered'
-      AND data ->> 'training' = ended.data ->> 'training'
-) AS given
-WHERE ended.position > $1 AND ended.position <= $2 AND ended.data ->> 'type' = 'finished'
-"""
-_TYPE, _PLATFORM, _SUBJECT = 5, 6, 8  # places of columns
+# Written by the database, for the event loop has no time for thousands of rows: lines of JSON arrays in the columns of
+# `storage.clickhouse.activity.COLUMNS`, in as many pieces as the month changes. Of each training that was finished they
+# tell how it began and all that was answered in it, which stands before its end among the events of one user: so this
+# walks back along the primary key.
+_ACTIVITY = rf"""
+WITH endings AS (
+    SELECT ended.position, began.data ->> 'platform' AS platform, began.data ->> 'subject' AS subject,
+           began.data ->> 'mode' AS mode, began.data ->> 'contest' AS contest, given.*
+    FROM journal AS ended
+    CROSS JOIN LATERAL (
+        SELECT seq, data FROM journal
+        WHERE user_id = ended.user_id AND seq < ended.seq AND data ->> 'type' = 'started'
+          AND data ->> 'training' = ended.data ->> 'training'
+        ORDER BY seq DESC LIMIT 1
+    ) AS began
+    CROSS JOIN LATERAL (
+        SELECT json_agg(data -> 'question' ORDER BY seq) AS questions, json_agg(data -> 'score' ORDER BY seq) AS scores,
+               json_agg(data -> 'seconds' ORDER BY seq) AS times,
+               json_agg(coalesce({_CHOSEN}, '[]') ORDER BY seq) AS choices
+        FROM journal
+        WHERE user_id = ended.user_id AND seq > began.seq AND seq < ended.seq AND data ->> 'type' = 'answered'
+          AND data ->> 'training' = ended.data ->> 'training'
+    ) AS given
+    WHERE ended.position > $1 AND ended.position <= $2 AND ended.data ->> 'type' = 'finished'
+), lines AS (
+    SELECT position, to_char(to_timestamp((data ->> 'at')::bigint / 1000000) AT TIME ZONE 'UTC', 'YYYYMM') AS month,
+           json_build_array(
+               position, user_id, seq, (data ->> 'at')::bigint / 1000000, (data ->> 'at')::bigint % 1000000,
+               data ->> 'type', coalesce(endings.platform, data ->> 'platform', ''), coalesce(data ->> 'training', ''),
+               coalesce(endings.subject, data ->> 'subject', ''), coalesce(data ->> 'topic', ''),
+               coalesce(data ->> 'kind', ''),
+               CASE jsonb_typeof(data -> 'question') WHEN 'number' THEN (data ->> 'question')::bigint ELSE 0 END,
+               coalesce((data ->> 'score')::float8, 0), (coalesce((data ->> 'score')::float8, 0) >= 1 - 1e-9)::integer,
+               coalesce((data ->> 'seconds')::float8, 0), coalesce(endings.mode, data ->> 'mode', ''),
+               coalesce(endings.contest, data ->> 'contest', '0')::bigint, coalesce(data ->> 'reason', ''),
+               coalesce({_CHOSEN}, '[]'),
+               coalesce(questions, '[]'), coalesce(scores, '[]'), coalesce(times, '[]'), coalesce(choices, '[]')
+           )::text AS line
+    FROM journal LEFT JOIN endings USING (position)
+    WHERE position > $1 AND position <= $2
+), runs AS (
+    SELECT *, row_number() OVER (ORDER BY position) - row_number() OVER (PARTITION BY month ORDER BY position) AS run
+    FROM lines
+)
+SELECT string_agg(line, E'\n' ORDER BY position) FROM runs GROUP BY month, run ORDER BY min(position)
+"""  # noqa: S608
 
 
-async def activity(pool: asyncpg.Pool[asyncpg.Record], after: int, upto: int) -> list[tuple[object, ...]]:
-    """Rows for analytics, in the columns of `storage.clickhouse.activity.COLUMNS`, by position."""
+async def activity(pool: asyncpg.Pool[asyncpg.Record], after: int, upto: int) -> list[str]:
+    """Rows for analytics by position: lines of JSON arrays, in pieces of which each belongs to one month."""
     rows = await pool.fetch(_ACTIVITY, after, upto, timeout=COMMIT_SECONDS)
-    endings: dict[int, asyncpg.Record] = {}
-    if any(row[_TYPE] == "finished" for row in rows):
-        found = await pool.fetch(_ENDINGS, after, upto, timeout=COMMIT_SECONDS)
-        endings = {row["position"]: row for row in found}
-    return [_activity_row(row, endings.get(row[0])) for row in rows]
-
-
-def _activity_row(row: asyncpg.Record, ending: asyncpg.Record | None) -> tuple[object, ...]:
-    *values, response = row
-    if ending is None:
-        return (*values, _chosen(None if response is None else orjson.loads(response)), [], [], [], [])
-    platform, subject, mode, contest = ending["platform"], ending["subject"], ending["mode"], ending["contest"]
-    answers = orjson.loads(ending["answers"] or "[]")
-    return (
-        *values[:_PLATFORM],
-        platform,
-        values[_PLATFORM + 1],
-        subject,
-        *values[_SUBJECT + 1 : -3],
-        mode,
-        contest,
-        values[-1],
-        [],
-        [answer[0] for answer in answers],
-        [float(answer[1]) for answer in answers],
-        [float(answer[2]) for answer in answers],
-        [_chosen(answer[3]) for answer in answers],
-    )
-
-
-def _chosen(response: object) -> list[str]:
-    """The options in a response: one, or a list of them; none, once it was erased."""
-    match response:
-        case None:
-            return []
-        case list():
-            return sorted(set(response))
-    return [str(response)]
+    return [row[0] for row in rows]
 
 
 async def span(pool: asyncpg.Pool[asyncpg.Record], after: int, most: int) -> int:

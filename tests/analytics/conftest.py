@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
 import asyncpg
@@ -21,7 +23,7 @@ from storage.postgres.pool import open_pool
 from tests.analytics.history import Happened, Line, made_up, made_up_log
 from tests.clickhouse_server import ClickHouseServer
 
-ActivityRows = list[tuple[object, ...]]
+ActivityRows = list[str]  # JSON arrays
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +50,23 @@ async def rows(history: Sequence[Happened], tmp_path_factory: pytest.TempPathFac
         pool = await open_pool(endpoints.postgres_url)
         found: ActivityRows = []
         while step := await journal.activity(pool, len(found), len(found) + 4_999):
-            found += step
+            found += [line for lines in step for line in lines.split("\n")]
         await pool.close()
     return found
+
+
+def column(name: str, row: str) -> int | str:
+    value: int | str = orjson.loads(row)[activity.COLUMNS.index(name)]
+    return value
+
+
+def by_month(rows: Sequence[str]) -> list[str]:
+    """The rows in the pieces that are stored at once."""
+
+    def month(row: str) -> str:
+        return datetime.fromtimestamp(int(column("at", row)), UTC).strftime("%Y%m")
+
+    return ["\n".join(piece) for _, piece in groupby(rows, key=month)]
 
 
 async def fill(clickhouse: ClickHouse, rows: ActivityRows) -> None:
@@ -58,7 +74,7 @@ async def fill(clickhouse: ClickHouse, rows: ActivityRows) -> None:
     await activity.migrate(clickhouse)
     rollups = Rollups(clickhouse)
     for first, last in ((0, 10), (10, 11), (11, 3000), (3000, len(rows))):
-        await activity.insert(clickhouse, rows[first:last])
+        await activity.insert(clickhouse, by_month(rows[first:last]))
         if last != 11:
             await rollups.catch_up(last)
 

@@ -8,13 +8,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 
 from actors.analytics.quality import assess
 from storage.clickhouse import activity, quality, reports, retention, rollups
 from storage.clickhouse.engine import ClickHouse, ClickHouseError, Value, connect
 from storage.clickhouse.rollups import SELECTS, Rollups
-from tests.analytics.conftest import ActivityRows, fill
+from tests.analytics.conftest import ActivityRows, by_month, column, fill
 from tests.analytics.history import Happened
 from tests.analytics.truth import Truth
 from tests.clickhouse_server import ClickHouseServer
@@ -87,6 +88,9 @@ class Breaking:
     async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         await self._inner.insert(table, columns, rows)
 
+    async def insert_json(self, table: str, columns: Sequence[str], lines: str) -> None:
+        await self._inner.insert_json(table, columns, lines)
+
     async def close(self) -> None:
         await self._inner.close()
 
@@ -103,7 +107,7 @@ async def test_a_connection_that_breaks_in_an_insert_neither_doubles_nor_loses(
     empty: ClickHouse, rows: ActivityRows, history: list[Happened], done: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rollups, "STEP", 2_000)
-    await activity.insert(empty, rows)
+    await activity.insert(empty, by_month(rows))
     for at in (1, 2, 3, 5, 1, 8):
         one = Rollups(Breaking(empty, at, done=done))
         with pytest.raises(ClickHouseError):
@@ -121,7 +125,7 @@ async def test_a_server_killed_in_the_middle_has_every_event_once_afterwards(
     clickhouse = connect(server.url, tmp_path)
     try:
         await activity.migrate(clickhouse)
-        await activity.insert(clickhouse, rows)
+        await activity.insert(clickhouse, by_month(rows))
         broken = 0
         for pause in (0.05, 0.3, 0.6):
             work = asyncio.create_task(Rollups(clickhouse).catch_up(len(rows)))
@@ -141,8 +145,8 @@ async def test_a_rollup_without_rows_does_not_begin_at_the_beginning_again(
     empty: ClickHouse, rows: ActivityRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rollups, "STEP", 1_000)
-    without_contests = [row for row in rows if row[activity.COLUMNS.index("contest")] == 0]
-    await activity.insert(empty, without_contests)
+    without_contests = [row for row in rows if column("contest", row) == 0]
+    await activity.insert(empty, by_month(without_contests))
     await Rollups(empty).catch_up(len(rows))
     counting = Breaking(empty, 0, done=False)
     await Rollups(counting).catch_up(len(rows))
@@ -152,15 +156,15 @@ async def test_a_rollup_without_rows_does_not_begin_at_the_beginning_again(
 async def test_an_event_that_was_parked_and_is_freed_counts_once(
     empty: ClickHouse, rows: ActivityRows, history: list[Happened]
 ) -> None:
-    late = next(number for number, row in enumerate(rows) if row[activity.COLUMNS.index("event")] == "answered")
-    await activity.insert(empty, [*rows[:late], activity.parked(late + 1)])
-    await activity.insert(empty, rows[late + 1 :])
+    late = next(number for number, row in enumerate(rows) if column("event", row) == "answered")
+    await activity.insert(empty, [*by_month(rows[:late]), activity.parked(late + 1)])
+    await activity.insert(empty, by_month(rows[late + 1 :]))
     kept = Rollups(empty)
     await kept.catch_up(len(rows))
     assert (await totals(empty))["learning"] == expected(history)["learning"] - 1
-    for position in await activity.redo(empty, [rows[late]]):
-        await kept.redo(position)
-    assert await activity.redo(empty, [rows[late]]) == []
+    assert await activity.redo(empty, late + 1, [rows[late]])
+    await kept.redo(late + 1)
+    assert not await activity.redo(empty, late + 1, [rows[late]])
     assert await totals(empty) == expected(history)
 
 
@@ -205,7 +209,7 @@ async def test_activity_of_before_is_made_again_from_the_journal(
         )
         await clickhouse.insert("migrations", ("name", "applied_at"), [("0001_activity.sql", 0)])
         old = activity.COLUMNS[: activity.COLUMNS.index("mode")]
-        await clickhouse.insert("activity", old, [row[: len(old)] for row in rows[:500]])
+        await clickhouse.insert("activity", old, [orjson.loads(row)[: len(old)] for row in rows[:500]])
         await fill(clickhouse, rows)
         assert await activity.checkpoint(clickhouse) == len(rows)
         assert await totals(clickhouse) == expected(history)
