@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 # One request a line, in the order of the file; none is sent twice. A run that uses them up is of no use.
 _SCRIPT = """
 local requests, at = {}, 0
@@ -48,7 +50,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Measured:
-    """`p50` and `p99` in milliseconds; `generator` is the share of one core that the load generator used."""
+    """`p50` and `p99` in milliseconds; `generator` is the share of one core that the load generator used.
+
+    `cpu` is the processor time of the server's process for each request, in microseconds.
+    """
 
     requests: int
     failed: int
@@ -58,12 +63,13 @@ class Measured:
     p99: float
     response_bytes: float
     generator: float
+    cpu: float
 
 
 async def load(
-    host: str, port: int, requests: Sequence[Request], folder: Path, *, connections: int, seconds: int
+    host: str, port: int, requests: Sequence[Request], folder: Path, *, connections: int, seconds: int, server: int
 ) -> Measured:
-    """Send the requests, each once, for at most `seconds`."""
+    """Send the requests, each once, for at most `seconds`; `server` is the process that answers."""
     wrk = shutil.which("wrk")
     if wrk is None:
         raise SystemExit("wrk is not installed: apt-get install wrk")
@@ -72,6 +78,8 @@ async def load(
     with lines.open("wb") as file:
         for request in requests:
             file.write(f"{request.path}\t{request.token}\t".encode() + request.body + b"\n")
+    of_server = psutil.Process(server)
+    times = of_server.cpu_times()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     process = await asyncio.create_subprocess_exec(
         wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script),
@@ -81,6 +89,7 @@ async def load(
     started = time.monotonic()
     _, errors = await asyncio.wait_for(process.communicate(), seconds + 60)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    after = of_server.cpu_times()
     result = json.loads(errors.splitlines()[-1])
     took = result["microseconds"] / 1e6
     cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
@@ -93,4 +102,5 @@ async def load(
         p99=result["p99"] / 1000,
         response_bytes=result["bytes"] / max(1, result["requests"]),
         generator=cpu / (time.monotonic() - started),
+        cpu=(after.user + after.system - times.user - times.system) * 1e6 / max(1, result["requests"]),
     )

@@ -25,7 +25,6 @@ from urllib.parse import urlsplit
 import aiohttp
 import asyncpg
 import clickhouse_driver
-import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -127,16 +126,15 @@ class Side:
                 await asyncio.sleep(0.2)
 
     async def measure(self, seconds: int) -> Round:
-        process = psutil.Process(self.service.pid)
         port = urlsplit(self.service.url).port
         assert port is not None
-        before = process.cpu_times()
-        one = await load("127.0.0.1", port, self.requests, self.folder, connections=CONNECTIONS, seconds=seconds)
-        after = process.cpu_times()
+        server = self.service.pid
+        one = await load(
+            "127.0.0.1", port, self.requests, self.folder, connections=CONNECTIONS, seconds=seconds, server=server
+        )
         if one.failed or one.requests >= len(self.requests):
             raise RuntimeError(f"{one.failed} answers failed, of {len(self.requests)} that there were")
-        used = after.user + after.system - before.user - before.system
-        return Round(one.per_second, one.p99, used * 1e6 / one.requests)
+        return Round(one.per_second, one.p99, one.cpu)
 
 
 async def metrics_of(service: Service) -> str:

@@ -87,7 +87,10 @@ async def under_load(folder: Path, seconds: int) -> tuple[float, dict[str, Behin
         found: dict[str, Behind] = {}
         port = urlsplit(service.url).port
         assert port is not None
-        work = asyncio.create_task(load("127.0.0.1", port, requests, folder, connections=CONNECTIONS, seconds=seconds))
+        sending = load(
+            "127.0.0.1", port, requests, folder, connections=CONNECTIONS, seconds=seconds, server=service.pid
+        )
+        work = asyncio.create_task(sending)
         while not work.done():
             head, reached = await positions_of(service)
             for name, position in reached.items():
