@@ -14,17 +14,17 @@ import argparse
 import asyncio
 import gc
 import hashlib
+import os
 import random
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -32,6 +32,7 @@ import orjson
 import psutil
 import uvloop
 from prometheus_client import REGISTRY
+from pydantic import SecretStr
 from pykka import ActorRef
 from rich.console import Console
 from rich.progress import Progress
@@ -42,8 +43,8 @@ from benchmarks import bank
 from benchmarks.answers import token
 from benchmarks.load import Request
 from benchmarks.load import load as load_over_http
-from protocols.messages import GiveAnswer, ShowTraining, StartTraining
-from service import running
+from protocols.messages import Authenticate, GiveAnswer, Message, ShowTraining, StartTraining
+from service import Running, running
 from settings import Log, load
 from storage.embedded import Engines, attach
 from storage.mongo import client as mongo
@@ -103,16 +104,13 @@ async def add_trainings(connection: asyncpg.Connection[asyncpg.Record], count: i
     )
 
 
-Asked: TypeAlias = GiveAnswer | ShowTraining | StartTraining
-
-
-async def ask_all(supervisor: ActorRef[Supervisor], commands: Sequence[Asked]) -> float:
+async def ask_all(ask: Callable[[Message], Awaitable[object]], messages: Iterable[Message]) -> float:
     """Ask all of them, AT_A_TIME at a time; returns the seconds that it took."""
-    waiting = iter(commands)
+    waiting = iter(messages)
 
     async def worker() -> None:
-        for command in waiting:
-            await supervisor.ask(command, block=False)
+        for message in waiting:
+            await ask(message)
 
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:
@@ -121,15 +119,21 @@ async def ask_all(supervisor: ActorRef[Supervisor], commands: Sequence[Asked]) -
     return time.perf_counter() - began
 
 
-async def until_carried_onward(head: int, progress: Progress) -> None:
-    """Wait until all relays are at rest: they have a million beginnings to carry, and nobody is to pay for that."""
-    task = progress.add_task("relays", total=head)
+async def until_at_rest(progress: Progress | None = None) -> None:
+    """Wait until the relays have carried everything onward: what was done before is not to burden what is measured."""
+    head = REGISTRY.get_sample_value("apo_journal_position") or 0.0
+    task = None if progress is None else progress.add_task("relays", total=head)
     position = 0.0
     while position < head:
-        await asyncio.sleep(1.0)
-        positions = [REGISTRY.get_sample_value("apo_relay_position", {"relay": name}) or 0.0 for name in RELAYS]
-        position = min(positions)
-        progress.update(task, completed=position)
+        await asyncio.sleep(0.1)
+        position = min(REGISTRY.get_sample_value("apo_relay_position", {"relay": name}) or 0.0 for name in RELAYS)
+        if progress is not None and task is not None:
+            progress.update(task, completed=position)
+
+
+def a_thousand(number: int) -> range:
+    """The users of the `number`-th thousand, from 0 on: each round has one of its own, with questions left."""
+    return range(FEW * number + 1, FEW * (number + 1) + 1)
 
 
 class Students:
@@ -182,37 +186,45 @@ def over_http(answer: GiveAnswer) -> Request:
 
 
 async def measure_wire(
-    url: str, connection: asyncpg.Connection[asyncpg.Record], sessions: int, kinds: Sequence[str], progress: Progress
+    service: Running,
+    connection: asyncpg.Connection[asyncpg.Record],
+    sessions: int,
+    kinds: Sequence[str],
+    progress: Progress,
 ) -> tuple[list[float], list[float]]:
     """Answers a second over HTTP among FEW and among all, by turns."""
-    few = [Students(range(1 + FEW * number, FEW * (number + 1) + 1), kinds) for number in range(1, WIRE_ROUNDS + 1)]
-    picked = random.Random(2).sample(range(FEW * (WIRE_ROUNDS + 1) + 1, sessions + 1), WIRE_STUDENTS)
+    few = [Students(a_thousand(ROUNDS + number), kinds) for number in range(WIRE_ROUNDS)]
+    picked = random.Random(2).sample(range(FEW * (ROUNDS + WIRE_ROUNDS) + 1, sessions + 1), WIRE_STUDENTS)
     many = Students(picked, kinds)
-    await add_accounts(connection, [*range(FEW + 1, FEW * (WIRE_ROUNDS + 1) + 1), *picked])
-    host, port = urlsplit(url).hostname or "", urlsplit(url).port or 0
-
-    async def run(requests: Sequence[Request], seconds: int) -> float:
-        folder = Path(tempfile.mkdtemp(prefix="apo-requests-"))
-        try:
-            one = await load_over_http(host, port, requests, folder, connections=AT_A_TIME, seconds=seconds)
-        finally:
-            shutil.rmtree(folder)
-        if seconds == 1 and (one.failed or one.requests >= len(requests)):
-            raise RuntimeError(f"{one.failed} of {one.requests} answers failed, or there were too few")
-        return one.per_second
-
-    def refused(user: int) -> Request:
-        return Request(f"/api/v1/trainings/{user}-1/skip", token(user), b'{"question": "unknown"}')
-
-    # Who they are is asked of the database once a minute, of few as of many: that is not what is compared here.
-    task = progress.add_task("answers over HTTP", total=WIRE_ROUNDS + 1)
-    await run([refused(user) for user in picked], 25)
-    progress.advance(task)
-    among_few, among_all = [], []
+    await add_accounts(connection, [*(user for students in few for user in students.users), *picked])
+    address = urlsplit(service.address)
+    assert address.hostname is not None
+    assert address.port is not None
+    among_few: list[float] = []
+    among_all: list[float] = []
+    task = progress.add_task("answers over HTTP", total=WIRE_ROUNDS)
     for students in few:
-        await run([refused(user) for user in students.users], 1 + 1)
-        among_few.append(await run([over_http(answer) for answer in students.answers(WIRE_REQUESTS)], 1))
-        among_all.append(await run([over_http(answer) for answer in many.answers(WIRE_REQUESTS)], 1))
+        for measured, asked in ((among_few, students), (among_all, many)):
+            answers = asked.answers(WIRE_REQUESTS)
+            # Who they are is asked of the database once a minute, of few as of many: that is not what is compared here.
+            await ask_all(service.router.ask, [Authenticate(token=SecretStr(token(a.user))) for a in answers])
+            folder = Path(tempfile.mkdtemp(prefix="apo-requests-"))
+            await until_at_rest()
+            try:
+                one = await load_over_http(
+                    address.hostname,
+                    address.port,
+                    [over_http(answer) for answer in answers],
+                    folder,
+                    connections=AT_A_TIME,
+                    seconds=1,
+                    server=os.getpid(),
+                )
+            finally:
+                shutil.rmtree(folder)
+            if one.failed or one.requests >= len(answers):
+                raise RuntimeError(f"{one.failed} of {one.requests} answers failed, or there were too few")
+            measured.append(one.per_second)
         progress.advance(task)
     return among_few, among_all
 
@@ -248,8 +260,8 @@ async def measure(folder: Path, sessions: int, large: int, progress: Progress) -
     environment = {"APO_STORAGE__PATH": str(folder), "APO_HTTP__PORT": "0", "APO_BANK__DEMO": "false"}
     async with running(load(environment=environment | {"APO_SESSIONS__IDLE_MINUTES": "10000"})) as service:
 
-        async def ask(commands: Sequence[Asked]) -> float:
-            return await ask_all(service.supervisor, commands)
+        async def ask(messages: Iterable[Message]) -> float:
+            return await ask_all(lambda message: service.supervisor.ask(message, block=False), messages)
 
         endpoints = attach(folder)
         assert endpoints is not None
@@ -278,16 +290,18 @@ async def measure(folder: Path, sessions: int, large: int, progress: Progress) -
         )
 
         await ask([StartTraining(user=2 * sessions, subject="small")])  # the relays are told of commits only
-        head = await connection.fetchval("SELECT max(position) FROM journal")
-        await until_carried_onward(head, progress)
+        await until_at_rest(progress)
         kinds = [question.kind for question in bank.questions(SMALL)]
-        few = Students(range(1, FEW + 1), kinds)
-        all_of_them = Students(range(FEW * (WIRE_ROUNDS + 1) + 1, sessions + 1), kinds)
-        among_few, among_all = [], []
+        all_of_them = Students(range(FEW * (ROUNDS + WIRE_ROUNDS) + 1, sessions + 1), kinds)
+        among_few: list[float] = []
+        among_all: list[float] = []
         task = progress.add_task("answers", total=ROUNDS)
-        for _ in range(ROUNDS):
-            among_few.append(ANSWERS // 4 / await ask(few.answers(ANSWERS // 4)))
-            among_all.append(ANSWERS / await ask(all_of_them.answers(ANSWERS)))
+        for number in range(ROUNDS):
+            students = Students(a_thousand(number), kinds)
+            await ask([ShowTraining(user=user) for user in students.users])
+            for measured, asked in ((among_few, students), (among_all, all_of_them)):
+                await until_at_rest()
+                measured.append(ANSWERS / await ask(asked.answers(ANSWERS)))
             progress.advance(task)
         ratios = [many / few for many, few in zip(among_all, among_few, strict=True)]
         out.print(
@@ -296,7 +310,7 @@ async def measure(folder: Path, sessions: int, large: int, progress: Progress) -
             " (wanted: at least 0.9)"
         )
 
-        wire_few, wire_all = await measure_wire(service.address, connection, sessions, kinds, progress)
+        wire_few, wire_all = await measure_wire(service, connection, sessions, kinds, progress)
         ratios = [many / few for many, few in zip(wire_all, wire_few, strict=True)]
         out.print(
             f"durable answers a second over HTTP, {AT_A_TIME} connections: among {FEW:,}"
