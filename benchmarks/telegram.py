@@ -25,6 +25,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 import psutil
@@ -32,6 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import bank
+from benchmarks.sampled import OURS, PYROGRAM
 from storage.embedded import Engines
 from storage.mongo import client as mongo
 from storage.mongo import questions
@@ -45,7 +47,16 @@ from tests.telegram.phone import Phone
 SUBJECT = "benchmark"
 WARM_SECONDS = 5.0
 PRESS_PAUSE_SECONDS = 1.0  # a pupil reads before they press
+MOST_MODULES = 12  # of a part are shown, those that cost most
 console = Console(stderr=True)
+
+
+class Spent(NamedTuple):
+    """Processor time of the service, as `benchmarks.sampled` tells it."""
+
+    part: str
+    module: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -55,16 +66,9 @@ class Stand:
     admin: Client
     people: list[Phone]
 
-    async def broadcast(self, count: int | None = None) -> int:
-        """Start a mass message to the first `count` people; its number."""
-        audience = {}
-        if count is not None:
-            connection = await connect(self.service)
-            numbers = [phone.id for phone in self.people[:count]]
-            rows = await connection.fetch("SELECT id FROM users WHERE telegram_id = ANY ($1)", numbers)
-            await connection.close()
-            audience = {"users": [row["id"] for row in rows]}
-        made = await self.admin.post("/admin/broadcasts", {"text": "Tomorrow!", "audience": audience}, status=201)
+    async def broadcast(self) -> int:
+        """Start a mass message to everybody; its number."""
+        made = await self.admin.post("/admin/broadcasts", {"text": "Tomorrow!"}, status=201)
         await self.admin.post(f"/admin/broadcasts/{made['id']}/start")
         number: int = made["id"]
         return number
@@ -162,11 +166,13 @@ async def train(student: Phone, until: float, pause: float, waits: list[float]) 
 
 
 async def pressing(students: list[Phone], seconds: float, pause: float) -> list[float]:
+    """The waits of all; they begin one after the other within `pause`, for no two pupils press at the same moment."""
     waits: list[float] = []
     until = time.perf_counter() + seconds
     async with asyncio.TaskGroup() as group:
         for student in students:
             group.create_task(train(student, until, pause, waits))
+            await asyncio.sleep(pause / len(students))
     return waits
 
 
@@ -174,10 +180,20 @@ def floods_of(house: Stand) -> int:
     return sum(count for name, count in house.center.counts.items() if name.startswith("FLOOD_WAIT"))
 
 
+def sent_to(house: Stand, began: float, ended: float) -> int:
+    """How many of a mass message the data centre took in this time, by the monotonic clock."""
+    crowd_ids = {phone.id for phone in house.people}
+    calls = (call for call in house.center.log if began <= call.time < ended and call.chat in crowd_ids)
+    count = sum(call.method == "messages.sendMessage" and not call.error for call in calls)
+    if not count:
+        raise RuntimeError("no mass message was sent while it was measured")
+    return count
+
+
 async def rate_and_waits(seconds: float, rounds: int, students: int) -> tuple[float, int, list[float], list[float]]:
     """The measured rate, FLOOD_WAITs, and the waits of students without and with a mass message."""
     rate = 25.0
-    people = int(rate * (seconds + WARM_SECONDS) * rounds * 2) + 100
+    people = int(rate * (seconds + 3 * WARM_SECONDS)) + 100  # so that no mass message ends before it is measured
     without: list[float] = []
     meanwhile: list[float] = []
     rates: list[float] = []
@@ -189,14 +205,11 @@ async def rate_and_waits(seconds: float, rounds: int, students: int) -> tuple[fl
         await pressing(pupils, WARM_SECONDS, PRESS_PAUSE_SECONDS)
         for _ in range(rounds):
             without += await pressing(pupils, seconds, PRESS_PAUSE_SECONDS)
-            number = await house.broadcast(None)
-            await asyncio.sleep(1.0)
-            began, first = time.monotonic(), len(house.center.log)
+            number = await house.broadcast()
+            await asyncio.sleep(WARM_SECONDS)
+            began = time.monotonic()
             meanwhile += await pressing(pupils, seconds, PRESS_PAUSE_SECONDS)
-            took = time.monotonic() - began
-            crowd_ids = {phone.id for phone in house.people}
-            sent = [call for call in house.center.log[first:] if call.chat in crowd_ids and call.error is None]
-            rates.append(len(sent) / took)
+            rates.append(sent_to(house, began, began + seconds) / seconds)
             await house.end(number)
         floods = floods_of(house) - floods
     return statistics.median(rates), floods, without, meanwhile
@@ -205,8 +218,8 @@ async def rate_and_waits(seconds: float, rounds: int, students: int) -> tuple[fl
 # --- 4. Updates ----------------------------------------------------------------------------------------------
 
 
-async def updates(seconds: float, students: int, file: Path) -> tuple[float, Counter[str]]:
-    """Updates a second, and the samples of each part."""
+async def updates(seconds: float, students: int, file: Path) -> tuple[int, float, list[Spent]]:
+    """How many updates in how many seconds, and where the service's processor time went."""
     async with stand(25.0, 0, file) as house:
         house.center.limits = Limits.lifted()
         pupils = [house.center.user(f"Pupil {n}", language="en") for n in range(students)]
@@ -216,9 +229,31 @@ async def updates(seconds: float, students: int, file: Path) -> tuple[float, Cou
         os.kill(house.service.pid, signal.SIGUSR1)
         began = time.perf_counter()
         waits = await pressing(pupils, seconds, 0.0)
-        rate = len(waits) / (time.perf_counter() - began)
+        took = time.perf_counter() - began
         os.kill(house.service.pid, signal.SIGUSR2)
-    return rate, Counter(json.loads(await asyncio.to_thread(file.read_text)))
+    return len(waits), took, [Spent(*one) for one in json.loads(await asyncio.to_thread(file.read_text))]
+
+
+def show_updates(table: Table, count: int, took: float, spent: list[Spent], students: int) -> None:
+    total = sum(one.seconds for one in spent)
+    pyrogram = sum(one.seconds for one in spent if one.part == PYROGRAM)
+    table.add_row(f"updates a second, {students} students", f"{count / took:,.0f}", "")
+    table.add_row("    processor time of the service for each", f"{total / count * 1e6:,.0f} µs", "")
+    ours_in_all = 0.0
+    for part in sorted({one.part for one in spent}, key=lambda part: -sum(x.seconds for x in spent if x.part == part)):
+        of_part = [one for one in spent if one.part == part]
+        seconds = sum(one.seconds for one in of_part)
+        ours = part in OURS
+        ours_in_all += seconds if ours else 0.0
+        wanted = f"below {pyrogram / count * 1e6:,.0f} µs" if ours else ""
+        table.add_row(f"    {part}", f"{seconds / count * 1e6:,.0f} µs, {seconds / total:.0%}", wanted)
+        modules = Counter[str]()
+        for one in of_part:
+            modules[one.module] += one.seconds  # type: ignore[assignment]  # seconds are counted as well as numbers
+        for module, seconds in modules.most_common(MOST_MODULES if len(modules) > 1 else 0):
+            table.add_row(f"        {module}", f"{seconds / count * 1e6:,.0f} µs, {seconds / total:.1%}", "")
+    share = f"{ours_in_all / count * 1e6:,.0f} µs, {ours_in_all / total:.0%}"
+    table.add_row("    all of ours together", share, "")
 
 
 def spread(waits: list[float]) -> tuple[float, float]:
@@ -251,11 +286,8 @@ async def measure(options: argparse.Namespace) -> None:
     if "updates" in options.only:
         console.print("4. Updates …")
         with tempfile.TemporaryDirectory() as name:
-            speed, samples = await updates(options.seconds, options.students, Path(name) / "samples.json")
-        table.add_row(f"updates a second, {options.students} students", f"{speed:,.0f}", "")
-        total = sum(samples.values())
-        for part, count in samples.most_common():
-            table.add_row(f"    of the service's time: {part}", f"{count / total:.0%}", "ours below Pyrogram's")
+            count, took, spent = await updates(options.seconds, options.students, Path(name) / "samples.json")
+        show_updates(table, count, took, spent, options.students)
     console.print(table)
 
 
