@@ -81,6 +81,8 @@ class Texts:
         return dates.format_datetime(moment, "d MMMM y, HH:mm z", tzinfo=moment.tzinfo, locale=self._locale)
 
     def _filled(self, message: str, values: dict[str, object]) -> str:
+        if not values and "}" not in message:
+            return message
         return message.format_map(
             {
                 name: self.number(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

@@ -116,6 +116,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_MARKUP = re.compile(r"[\\`$\[*_]")  # what every token begins with: most texts have none
 _TICKS = re.compile("`+")
 
 
@@ -128,6 +129,8 @@ class _Opened:
 
 
 def _inline(text: str, link: str | None = None) -> list[Piece]:
+    if _MARKUP.search(text) is None:
+        return [Piece(text, link=link)] if text else []
     pieces: list[Piece] = []
     opened: list[_Opened] = []
     waiting: Counter[str] = Counter()  # so that no closing mark is looked for in vain

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias, get_args
 
 LONGEST: Final = 64
+REMEMBERED: Final = 4_096  # of what is made again and again
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 """Each stands for a place in a list of choices, of which no question has more than 26."""
 
@@ -160,6 +162,7 @@ _CONTEST_VERBS: Final[dict[str, ContestVerb]] = {name: name for name in get_args
 _KNOWN_VERBS: Final[dict[str, KnownVerb]] = {name: name for name in get_args(KnownVerb)}
 
 
+@lru_cache(REMEMBERED)
 def encode(value: Pressable) -> bytes:
     """The data of a button. Raises ValueError where `fits` says no, and for values that no button can bring back."""
     data = _written(value)
@@ -239,10 +242,12 @@ def token(*parts: object) -> str:
     return urlsafe_b64encode(sha256("\0".join(map(str, parts)).encode()).digest()[:6]).decode()
 
 
+@lru_cache(REMEMBERED)
 def subject_token(slug: str) -> str:
     return token("subject", slug)
 
 
+@lru_cache(REMEMBERED)  # each of a question's buttons holds it, and each press is compared with it
 def question_token(training: str, question: str, skipped: int) -> str:
     """Stands for a question as it is asked now: when it comes back after being skipped, it is another."""
     return token("question", training, question, skipped)

@@ -50,18 +50,26 @@ def utf16_len(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def join(*parts: str | Styled, sep: str | Styled = "") -> Styled:
+def join(*parts: str | Styled, sep: str = "") -> Styled:
     """The parts one after the other, `sep` between them; strings are literal."""
     texts: list[str] = []
     entities: list[Entity] = []
     at = 0
-    for number, part in enumerate(parts):
-        for one in (sep, part) if number else (part,):
-            text, own = (one, ()) if isinstance(one, str) else (one.text, one.entities)
-            entities += (entity.model_copy(update={"offset": entity.offset + at}) for entity in own)
-            texts.append(text)
-            at += utf16_len(text)
-    return Styled("".join(texts), tuple(entities))
+    for part in parts:
+        if texts:
+            at += utf16_len(sep)
+        if isinstance(part, str):
+            text = part
+        else:
+            text = part.text
+            entities += [_moved(entity, at) for entity in part.entities] if at else part.entities
+        texts.append(text)
+        at += utf16_len(text)
+    return Styled(sep.join(texts), tuple(entities))
+
+
+def _moved(entity: Entity, by: int) -> Entity:
+    return Entity.trusted(type=entity.type, offset=entity.offset + by, length=entity.length, value=entity.value)
 
 
 def bold(text: str | Styled) -> Styled:
@@ -103,9 +111,9 @@ def cut(text: Styled, limit: int = MESSAGE_UNITS) -> Styled:
 
 
 def _wrapped(text: str | Styled, kind: EntityType) -> Styled:
-    inner = join(text)
+    inner = Styled(text) if isinstance(text, str) else text
     length = utf16_len(inner.text)
-    own = (Entity(type=kind, offset=0, length=length),) if length else ()
+    own = (Entity.trusted(type=kind, offset=0, length=length, value=None),) if length else ()
     return Styled(inner.text, own + inner.entities)
 
 
@@ -119,7 +127,7 @@ def _entities(piece: Piece, offset: int, length: int) -> list[Entity]:
         kinds.append(("link", piece.link))
     if piece.kind in ("code", "pre"):
         kinds.append((cast(EntityType, piece.kind), None))  # both are kinds of entities, by the test above
-    return [Entity(type=kind, offset=offset, length=length, value=value) for kind, value in kinds]
+    return [Entity.trusted(type=kind, offset=offset, length=length, value=value) for kind, value in kinds]
 
 
 def _merged(entities: list[Entity]) -> tuple[Entity, ...]:
@@ -134,7 +142,8 @@ def _merged(entities: list[Entity]) -> tuple[Entity, ...]:
             and entity.type not in ("code", "pre")
             and merged[at].offset + merged[at].length == entity.offset
         ):
-            merged[at] = merged[at].model_copy(update={"length": merged[at].length + entity.length})
+            whole = merged[at].length + entity.length
+            merged[at] = Entity.trusted(type=entity.type, offset=merged[at].offset, length=whole, value=entity.value)
         else:
             last[key] = len(merged)
             merged.append(entity)

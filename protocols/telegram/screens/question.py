@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import TypeAlias
 
 from protocols.catalogue import Texts
@@ -11,7 +12,7 @@ from protocols.messages import ShowFile, ShownQuestion, Training
 from protocols.telegram.callbacks import LETTERS, Go, OfQuestion, QuestionVerb, question_token
 from protocols.telegram.markup import CAPTION_UNITS, MESSAGE_UNITS, bold, cut, join, needs_picture, styled, utf16_len
 from protocols.telegram.screens.screen import Picture, Screen, drawn, key, paragraphs, rows
-from protocols.telegram.screens.words import choices_of, labels, letter, letters_of, listed, plain
+from protocols.telegram.screens.words import BREAK, choices_of, labels, letter, letters_of, listed, plain
 from protocols.telegram.values import Key, Keyboard, Styled
 
 Answer: TypeAlias = str | list[str] | dict[str, str]
@@ -47,19 +48,22 @@ def question_screen(t: Texts, asking: Asking, now: datetime, notice: str = "") -
     names = labels(t, choices)
     shown_names = names or [letter(t, place) for place in range(len(choices))]
     left_names = [str(place + 1) for place in range(len(question.left or ()))]
-    lists = [listed(left_names, question.left or ()), "" if names else listed(shown_names, choices)]
-    body = "\n\n".join(part for part in (question.text, *lists) if part)
+    lists = [listed(left_names, question.left or ()), [] if names else listed(shown_names, choices)]
 
     head, foot = header(t, asking, now), prompt(t, asking, shown_names)
     keyboard = question_keyboard(t, asking, shown_names)
 
-    whole = paragraphs(notice, head, styled(body), foot)
+    # Line by line: a text may be new, and the choices in another order, but each line was shown before.
+    shown_lists = [join(*map(styled, lines), sep="\n") for lines in lists]
+    whole = paragraphs(notice, head, styled(question.text), *shown_lists, foot)
     short = cut(paragraphs(notice, head, foot), CAPTION_UNITS)
     pictured = any(choice.image for choice in (*(question.left or ()), *choices))
     if pictured:
         return Screen(short, keyboard, _drawn_with_choices(question, left_names, shown_names), whole)
-    if needs_picture(body) or utf16_len(whole.text) > (CAPTION_UNITS if question.image else MESSAGE_UNITS):
-        return Screen(short, keyboard, (*_files(question.image), *drawn(question.text, *lists)), whole)
+    formulas = any(map(needs_picture, (question.text, *chain(*lists))))
+    if formulas or utf16_len(whole.text) > (CAPTION_UNITS if question.image else MESSAGE_UNITS):
+        drawing = drawn(question.text, *map(BREAK.join, lists))
+        return Screen(short, keyboard, (*_files(question.image), *drawing), whole)
     return Screen(whole, keyboard, _files(question.image))
 
 
@@ -71,7 +75,7 @@ def _drawn_with_choices(question: ShownQuestion, left: list[str], names: list[st
     """All that there is to see, one below the other."""
     pictures: list[Picture] = [*drawn(question.text), *_files(question.image)]
     for name, choice in (*zip(left, question.left or (), strict=True), *zip(names, choices_of(question), strict=True)):
-        pictures += [*drawn(listed([name], [choice])), *_files(choice.image)]
+        pictures += [*drawn(*listed([name], [choice])), *_files(choice.image)]
     return tuple(pictures)
 
 

@@ -29,7 +29,7 @@ class Screen:
 
 def paragraphs(*parts: str | Styled) -> Styled:
     """The parts with an empty line between them; what is empty is left out."""
-    return join(*(part for part in map(join, parts) if part.text), sep="\n\n")
+    return join(*(part for part in parts if (part if isinstance(part, str) else part.text)), sep="\n\n")
 
 
 def key(label: str, meaning: Pressable) -> Key:

@@ -83,12 +83,12 @@ def about_keys(t: Texts, subject: str, question: str, *, starred: bool = False) 
 
 def _told(*, title: Styled, question: str, image: str | None, told: list[str], foot: str, keyboard: Keyboard) -> Screen:
     """As much as fits: the picture stays where the words fit below it, and the question goes before the explanation."""
-    body = "\n\n".join(part for part in told if part)
-    short = paragraphs(title, styled(body), foot)
-    whole = paragraphs(title, styled(question), styled(body), foot)
-    if needs_picture(question) or needs_picture(body):
+    body = [styled(part) for part in told]
+    short = paragraphs(title, *body, foot)
+    whole = paragraphs(title, styled(question), *body, foot)
+    if any(map(needs_picture, (question, *told))):
         image_first: tuple[Picture, ...] = () if image is None else (ShowFile(file=image),)
-        return Screen(paragraphs(title, foot), keyboard, (*image_first, *drawn(question, body)), whole)
+        return Screen(paragraphs(title, foot), keyboard, (*image_first, *drawn(question, *told)), whole)
     if image is not None:
         picture = (ShowFile(file=image),)
         for text in (whole, short):

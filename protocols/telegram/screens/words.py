@@ -73,11 +73,9 @@ def escaped(typed: str) -> str:
     return " ".join(_SPECIAL.sub(r"\\\1", typed).split())
 
 
-def listed(names: Sequence[str], choices: Sequence[ShownChoice]) -> str:
-    """A list of choices by their names, in Markdown."""
-    return BREAK.join(
-        f"**{escaped(name)}.** {choice.text}".rstrip() for name, choice in zip(names, choices, strict=True)
-    )
+def listed(names: Sequence[str], choices: Sequence[ShownChoice]) -> list[str]:
+    """Choices by their names, each a line of Markdown."""
+    return [f"**{escaped(name)}.** {choice.text}".rstrip() for name, choice in zip(names, choices, strict=True)]
 
 
 def letters_of(picked: str, among: int) -> list[int] | None:
