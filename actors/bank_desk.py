@@ -45,6 +45,7 @@ from protocols.messages import (
     File,
     ImportBank,
     Invalid,
+    Language,
     ListQuestions,
     ListSubjects,
     MarkBankErrors,
@@ -142,6 +143,7 @@ class BankDesk:
         self._database = database
         self._bank = bank
         self._revision = 0
+        self._listed: dict[Language, Subjects] = {}  # asked for with each question that is shown
         self._refreshing = asyncio.Lock()
         self._changing = asyncio.Lock()  # one change at a time: each starts from what the one before has left
         self._examining = asyncio.Lock()
@@ -176,6 +178,7 @@ class BankDesk:
             subjects = await questions.subjects(self._database)
             changed = [packed async for packed in questions.changed(self._database, self._revision)]
             self._bank.update(subjects, changed)
+            self._listed.clear()
             self._revision = newest
             log.info("the bank is up to date", subjects=len(subjects), changed=len(changed), revision=newest)
 
@@ -192,14 +195,20 @@ class BankDesk:
     # --- For everybody ----------------------------------------------------------------------------------------
 
     async def list_subjects(self, message: ListSubjects) -> Subjects:
+        listed = self._listed.get(message.language)
+        if listed is None:
+            listed = self._listed[message.language] = self._list_subjects(message.language)
+        return listed
+
+    def _list_subjects(self, language: Language) -> Subjects:
         shown = []
         for subject in self._bank.subjects():
             index = self._bank.index(subject.slug)
             topics = tuple(
-                ShownTopic(slug=topic.slug, title=topic.title_in(message.language), questions=index.count(topic.slug))
+                ShownTopic(slug=topic.slug, title=topic.title_in(language), questions=index.count(topic.slug))
                 for topic in subject.topics
             )
-            title = subject.title_in(message.language)
+            title = subject.title_in(language)
             shown.append(ShownSubject(slug=subject.slug, title=title, questions=len(index), topics=topics))
         return Subjects(items=tuple(shown))
 

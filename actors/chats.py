@@ -70,7 +70,7 @@ class Chats:
                 kept.met = self._clock()
             known = self._accounts.cached_user(kept.user) or await self._accounts.known_user(kept.user)
             if known is not None:
-                return Chat(
+                return Chat.trusted(
                     telegram=telegram,
                     access_hash=kept.access_hash,
                     user=kept.user,

@@ -187,7 +187,8 @@ class Connection:
                 await asyncio.sleep(0)
             await self._connected.wait()
             session = self._session
-        answer = await session.invoke(query, retries=0, timeout=seconds, sleep_threshold=0)
+        # Not `invoke`, which makes a task to wait for a start that is over, and repeats calls by itself.
+        answer = await session.send(query, timeout=seconds)
         if isinstance(answer, raw.types.BadMsgNotification):
             session.lose()  # its clock or its numbers are wrong: only another one mends that
             raise NotAccepted(f"Telegram did not accept the message: error {answer.error_code} of the protocol")

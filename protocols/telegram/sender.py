@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Literal, TypeVar
 
 from pyrogram import raw
@@ -90,8 +90,7 @@ class TelegramSender:
         A broadcast is tried once, and told at once what became of it: None says that it was sent before.
         """
         if broadcast:
-            async with _within(BROADCAST_SECONDS):
-                return await self._send(peer, outgoing, random_id, broadcast)
+            return await _within(BROADCAST_SECONDS, self._send(peer, outgoing, random_id, broadcast))
         number = await _patiently(lambda: self._send(peer, outgoing, random_id, broadcast))
         if number is None:
             return await self._sent.number_of(random_id)
@@ -115,8 +114,7 @@ class TelegramSender:
 
     async def fetch(self, attachment: Attachment) -> bytes:
         """What an attachment holds, of at most 10 MB."""
-        with _translated():
-            return await self._files.fetch(attachment)
+        return await _translated(self._files.fetch(attachment))
 
     async def set_commands(self, language: Language | Literal[""], commands: Mapping[str, str]) -> None:
         """The commands that Telegram's apps offer in one language; "" is for all that have none of their own."""
@@ -131,43 +129,41 @@ class TelegramSender:
     # --- One attempt ----------------------------------------------------------------------------------------
 
     async def _send(self, peer: Peer, outgoing: Outgoing, random_id: int, broadcast: bool) -> int | None:
-        async def attempt(media: raw.base.InputMedia | None) -> int:
+        async def attempt() -> int:
+            media = await self._files.media(peer, outgoing)
             await self._all.enter(broadcast)
             query = encoding.send(peer, outgoing, random_id, media)
             return _message_id(await self._connection.call(query, CALL_SECONDS), random_id)
 
         await self._chat(peer.telegram).enter(broadcast)
         try:
-            return await self._with_media(peer, outgoing, attempt)
+            return await self._with_media(outgoing, attempt)
         except AlreadyThere:
             return None
 
     async def _edit(self, peer: Peer, message: int, outgoing: Outgoing) -> None:
-        async def attempt(media: raw.base.InputMedia | None) -> None:
+        async def attempt() -> None:
+            media = await self._files.media(peer, outgoing)
             await self._connection.call(encoding.edit(peer, message, outgoing, media), CALL_SECONDS)
 
         with suppress(AlreadyThere):
-            await self._with_media(peer, outgoing, attempt)
+            await self._with_media(outgoing, attempt)
 
-    async def _with_media(
-        self, peer: Peer, outgoing: Outgoing, attempt: Callable[[raw.base.InputMedia | None], Awaitable[T]]
-    ) -> T:
-        """Do it with what `outgoing` carries; with a picture that Telegram has forgotten, once more."""
+    async def _with_media(self, outgoing: Outgoing, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Send what `outgoing` carries; with a picture that Telegram has forgotten, once more."""
         try:
-            with _translated():
-                return await attempt(await self._files.media(peer, outgoing))
+            return await _translated(attempt())
         except StalePicture:
             self._files.forget(outgoing)
         try:
-            with _translated():
-                return await attempt(await self._files.media(peer, outgoing))
+            return await _translated(attempt())
         except StalePicture:
             raise Refused("Telegram forgets the picture at once") from None
 
     async def _simply(self, query: TLObject) -> None:
         async def attempt() -> None:
-            with suppress(AlreadyThere), _translated():
-                await self._connection.call(query, CALL_SECONDS)
+            with suppress(AlreadyThere):
+                await _translated(self._connection.call(query, CALL_SECONDS))
 
         await _patiently(attempt)
 
@@ -186,36 +182,37 @@ class TelegramSender:
 
 async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
     """Try until it works, or cannot, or the time of a student's reply is over."""
+    return await _within(STUDENT_SECONDS, _again_and_again(attempt))
+
+
+async def _again_and_again(attempt: Callable[[], Awaitable[T]]) -> T:
     may_wait = True
-    async with _within(STUDENT_SECONDS):
-        while True:
-            try:
-                return await attempt()
-            except Flooded as flood:
-                if not may_wait or flood.seconds > SHORT_FLOOD_SECONDS:
-                    raise
-                may_wait = False
-                await asyncio.sleep(flood.seconds)
-            except Crowded:
+    while True:
+        try:
+            return await attempt()
+        except Flooded as flood:
+            if not may_wait or flood.seconds > SHORT_FLOOD_SECONDS:
                 raise
-            except Offline:
-                await asyncio.sleep(AGAIN_SECONDS)  # the next call waits until there is a connection
+            may_wait = False
+            await asyncio.sleep(flood.seconds)
+        except Crowded:
+            raise
+        except Offline:
+            await asyncio.sleep(AGAIN_SECONDS)  # the next call waits until there is a connection
 
 
-@asynccontextmanager
-async def _within(seconds: float) -> AsyncIterator[None]:
+async def _within(seconds: float, doing: Awaitable[T]) -> T:
     try:
         async with asyncio.timeout(seconds):
-            yield
+            return await doing
     except TimeoutError:
         raise Offline(f"Telegram took no answer within {seconds:.0f} s") from None
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
+async def _translated(doing: Awaitable[T]) -> T:
     """Telegram's refusals in the words of the bot."""
     try:
-        yield
+        return await doing
     except RPCError as error:
         name = name_of(error)
         if name in ALREADY:
