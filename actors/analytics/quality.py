@@ -31,6 +31,7 @@ GIVEN_AWAY: Final = 0.95
 UNSOLVED: Final = 0.05
 CHANCE_BAND: Final = 0.07
 NO_DISCRIMINATION: Final = 0.1
+NEGATIVE: Final = -0.05  # what lies between this and nought, chance makes of a question that is only guessed
 # Options that differ by chance between the groups are many: for them the bound is further out.
 CHOICE_Z: Final = 3.29
 
@@ -201,7 +202,7 @@ def remarks(quality: Quality) -> tuple[Remark, ...]:
         return ()
     found = _suspects(quality)
     slope = quality.discrimination_interval
-    if slope is not None and slope.high < 0 and not found:
+    if slope is not None and slope.high < NEGATIVE and not found:
         found.append(Remark("key"))
     if around.low >= GIVEN_AWAY:
         found.append(Remark("giveaway"))

@@ -105,7 +105,8 @@ def test_shares_of_the_options_are_those_of_the_groups() -> None:
     ]
 
 
-@pytest.mark.parametrize("seed", range(5))
+# In the last two, questions without any correlation happen to have one whose interval is below zero.
+@pytest.mark.parametrize("seed", [0, 1, 2, 1010, 1017])
 def test_what_is_planted_is_flagged(seed: int) -> None:
     found = assessed(seed, students=12_000, questions=60, size=10)
     wrong = found[WRONG_KEY].remarks[0]
