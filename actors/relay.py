@@ -88,6 +88,8 @@ class Relay(EventLoopActor):
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
+        for counter in (metrics.RELAY_ERRORS, metrics.PARKED):
+            counter.labels(destination.name)  # from nought on: Prometheus takes no notice of a first one without it
 
     def on_start(self) -> None:
         self._worker = self.own(self._work_forever(), f"relay {self._destination.name}")

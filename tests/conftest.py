@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 # Campaigns, browsers and fuzzers that take half a minute each and more: `./check --thorough` runs them too.
 THOROUGH = frozenset(
     (
+        "analytics/test_prometheus.py",
         "analytics/test_reading.py",
         "api/test_schemathesis.py",
         "broadcasts/test_kill.py",

@@ -13,7 +13,7 @@ from protocols.messages.outcomes import (
     Sent,
     Wait,
 )
-from protocols.telegram import values
+from protocols.telegram import metrics, values
 from protocols.telegram.callbacks import begin_subject
 from protocols.telegram.markup import styled
 from protocols.telegram.sender import TelegramSender
@@ -58,4 +58,5 @@ def _key(button: Button) -> Key:
     if button.url is not None:
         return Key(button.text, url=str(button.url))
     assert button.subject is not None  # a button has one of them
+    metrics.CLICKS.labels(button.subject)  # from nought on
     return Key(button.text, data=begin_subject(button.subject))

@@ -7,6 +7,8 @@ from prometheus_client import Counter, Gauge, Histogram
 CONNECTED = Gauge("apo_telegram_connected", "1 while there is a session with Telegram")
 CONNECTIONS = Counter("apo_telegram_connections_total", "Sessions with Telegram that were begun")
 UPDATES = Counter("apo_telegram_updates_total", "What people did, by what became of it", ["outcome"])
+for outcome in ("handled", "failed", "again", "repeated", "dropped"):
+    UPDATES.labels(outcome)  # from nought on: Prometheus takes no notice of a first one that comes with its counter
 CLICKS = Counter(
     "apo_broadcast_clicks_total",
     "Presses of buttons of mass messages that begin a training, by its subject",
