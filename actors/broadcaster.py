@@ -59,6 +59,7 @@ READ_AHEAD_SECONDS = 4.0  # so many recipients are read at once as there are sen
 FRESH_SECONDS = 10.0  # after these, whether somebody still wants it is read anew
 MOST_IN_FLIGHT = 100  # so that the way to Telegram and back does not limit the rate
 MOST_UNWRITTEN = 5_000  # outcomes kept while the database does not answer; then nothing more is sent
+MOST_REFUSALS = 10  # in a row and for the same reason; then Telegram takes the message for nobody
 MOST_AT_ONCE = 10  # broadcasts; each holds its picture in memory
 WRITE_AFTER = 500  # outcomes, or
 WRITE_SECONDS = 1.0
@@ -172,6 +173,8 @@ class Job:
     doubted: bool = False  # whether it runs has to be looked up before anything is done for it
     working: bool = False  # something is being read or written for it
     rests_until: float = -math.inf  # after the database did not answer
+    refusal: str = ""  # Telegram's reason for the latest refusals in a row,
+    refusals: int = 0  # and how many these are
     rewinds: int = 0  # what was read before the last one is not looked at
     # Whom it was taken for or decided on, until it is durable what became of them; also those who are tried again.
     underway: set[int] = field(default_factory=set)
@@ -179,9 +182,20 @@ class Job:
     ready: deque[_Recipient] = field(default_factory=deque)
 
     def next(self, now: float) -> _Recipient | None:
-        if self.paused or self.doubted or self.content is None or not self.listed or self.is_stale(now):
+        if self.paused or self.doubted or self.hopeless or self.content is None or not self.listed:
+            return None
+        if self.is_stale(now):
             return None
         return self.again[0] if self.again else self.ready[0] if self.ready else None
+
+    @property
+    def hopeless(self) -> bool:
+        """Telegram refuses the message, whomever it is to."""
+        return self.refusals >= MOST_REFUSALS
+
+    def note_refusal(self, reason: str) -> None:
+        self.refusals = self.refusals + 1 if reason == self.refusal else 1
+        self.refusal = reason
 
     def take(self) -> _Recipient:
         recipient = self.again.popleft() if self.again else self.ready.popleft()
@@ -207,6 +221,7 @@ class Job:
         """From now on it runs, or it is paused."""
         if state == "paused":
             self.content = None  # which may be large
+            self.refusals = 0
         elif self.paused or self.doubted:
             self.rewind()
         self.paused, self.doubted = state == "paused", False
@@ -367,6 +382,10 @@ class Broadcaster(EventLoopActor):
             if now < job.rests_until:
                 until = min(until, job.rests_until)
                 continue
+            if job.hopeless:
+                job.working = True
+                self._begin(self._give_up(job), "broadcasts: give up")
+                continue
             if problem is None and job.is_stale(now):  # not before it is sent again: until then they get no fresher
                 job.rewind()
             if not job.listed or job.content is None or (not job.exhausted and len(job.ready) <= self._batch // 2):
@@ -493,13 +512,16 @@ class Broadcaster(EventLoopActor):
                 job.again.append(recipient)
                 return
             case Sent() | AlreadySent():
+                job.refusals = 0
                 marked = Marked(broadcast, telegram, "sent")
             case Blocked() | Deleted():
                 holds = self._refused(telegram, sent_at)
                 reason = "deleted" if isinstance(outcome, Deleted) else "blocked"
                 marked = Marked(broadcast, telegram, "blocked", reason, moment(sent_at) if holds else None)
             case Failed(reason=reason):
-                marked = Marked(broadcast, telegram, "failed", reason[:REASON_LENGTH])
+                reason = reason[:REASON_LENGTH]
+                job.note_refusal(reason)
+                marked = Marked(broadcast, telegram, "failed", reason)
         self._offline_times = 0
         job.meter.note(now)
         self._mark(marked, now)
@@ -633,4 +655,22 @@ class Broadcaster(EventLoopActor):
         elif not job.paused:  # it runs no more, or somebody is left after all
             job.after, job.exhausted = 0, False
             job.rests_until = self._timer.now() + REST_SECONDS
+            self._doubt(job.broadcast)
+
+    async def _give_up(self, job: Job) -> None:
+        """Pause what Telegram takes for nobody: the others need not be tried."""
+        try:
+            given_up = await sql.give_up(self._pool, job.broadcast, job.refusal)
+        except Exception as error:
+            job.rests_until = self._timer.now() + self._backoff(error, "a broadcast could not be paused")
+            return
+        finally:
+            job.working = False
+            self._wake.set()
+        if given_up:
+            self._changed.add(job.broadcast)
+            job.settle("paused")
+            log.warning("a broadcast was paused: Telegram refuses it", broadcast=job.broadcast, why=job.refusal)
+        else:  # it runs no more, or it was done before
+            job.refusals = 0
             self._doubt(job.broadcast)

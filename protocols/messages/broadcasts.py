@@ -145,7 +145,8 @@ class Broadcast(Message):
     `sent` + `failed` + `blocked` + `left` = `recipients`, which is counted anew when it starts. `reasons` counts
     why some did not get it. `waiting` is why a running one does not send: the bot is off, its recipients are being
     listed, others have their turn, it is quiet hours, Telegram asked to wait or does not answer, or outcomes cannot
-    be saved; None: it sends.
+    be saved; None: it sends. `problem`: it was paused without anybody asking for it, because Telegram refused it again
+    and again for this reason, in Telegram's own word.
     """
 
     id: int
@@ -163,6 +164,7 @@ class Broadcast(Message):
     eta: datetime | None
     reasons: dict[str, JsonValue]
     waiting: Waiting | None = None
+    problem: str | None = None
     created_at: datetime
     start_at: datetime | None
     started_at: datetime | None

@@ -27,7 +27,7 @@ COUNT_SECONDS = 10.0
 MOST_REASONS = 50  # of a broadcast, told apart
 
 SHOWN = """id, state, listed, text, buttons, image IS NOT NULL AS image, audience, recipients, sent, failed, blocked,
-           reasons, created_at, start_at, started_at, finished_at"""
+           reasons, problem, created_at, start_at, started_at, finished_at"""
 
 # Whoever is erased is no user any more, and whoever joined another account has no telegram_id of their own.
 REACHABLE = """users.notifications AND NOT users.blocked AND chats.unreachable_since IS NULL"""
@@ -127,6 +127,7 @@ async def move(
     return await db.fetchrow(
         f"""UPDATE broadcasts SET state = $3,
                 started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, $4) ELSE started_at END,
+                problem = CASE WHEN $3 <> 'running' THEN problem END,
                 finished_at = CASE WHEN $3 IN ('finished', 'cancelled') THEN $4 END
             WHERE id = $1 AND state = ANY ($2::text[]) RETURNING {SHOWN}""",  # noqa: S608 a constant
         broadcast,
@@ -134,6 +135,16 @@ async def move(
         to,
         now,
     )
+
+
+async def give_up(db: Executor, broadcast: int, problem: str) -> bool:
+    """Pause a running broadcast because of this; False where it does not run."""
+    paused = await db.fetchval(
+        "UPDATE broadcasts SET state = 'paused', problem = $2 WHERE id = $1 AND state = 'running' RETURNING true",
+        broadcast,
+        problem,
+    )
+    return paused is not None
 
 
 async def start_due(db: Executor, now: datetime) -> list[int]:

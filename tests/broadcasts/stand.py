@@ -57,7 +57,7 @@ class SimulatedTime:
 def _busy() -> bool:
     """Whether the database is being asked: that takes no simulated time."""
     names = {task.get_name() for task in asyncio.all_tasks()}
-    return bool(names & {"broadcasts: look", "broadcasts: read", "broadcasts: write"})
+    return bool(names & {"broadcasts: look", "broadcasts: read", "broadcasts: write", "broadcasts: give up"})
 
 
 class Telegram:

@@ -218,3 +218,22 @@ async def test_the_audience_of_a_draft_can_be_changed_until_it_is_started(admin:
 async def test_people_whom_no_database_could_hold_are_refused(admin: Client) -> None:
     refusal = await admin.ask("POST", PLACE, {"text": "Hello", "audience": {"users": [2**63]}}, status=422)
     assert "audience.users.0" in paths_of(refusal)
+
+
+async def test_one_that_telegram_refuses_tells_why_in_json_and_on_its_page(admin: Client) -> None:
+    told = await made(admin)
+    connection = await connect(admin.service)
+    await connection.execute(
+        "UPDATE broadcasts SET state = 'paused', problem = 'BUTTON_URL_INVALID', reasons = $2 WHERE id = $1",
+        told["id"],
+        orjson.dumps({"BUTTON_URL_INVALID": 10, "declined": 1}).decode(),
+    )
+    await connection.close()
+    assert (await admin.get(f"{PLACE}/{told['id']}"))["problem"] == "BUTTON_URL_INVALID"
+    for language, word in (("ru", "Telegram не принимает"), ("en", "Telegram refuses")):
+        await admin.ask("PATCH", "/me", {"language": language})
+        cookies = {"session": admin.token or ""}
+        async with admin.session.get(f"{admin.service.url}{PLACE}/{told['id']}", cookies=cookies) as response:
+            page = await response.text()
+        assert word in page
+        assert "BUTTON_URL_INVALID: 10" in page

@@ -11,6 +11,8 @@ import yaml
 
 from protocols.catalogue import LANGUAGES, texts
 from protocols.messages import (
+    Audience,
+    Broadcast,
     DrawText,
     Kind,
     Language,
@@ -27,6 +29,7 @@ from protocols.messages import (
 )
 from protocols.telegram.callbacks import OfQuestion, OfSubject, decode, subject_token
 from protocols.telegram.markup import utf16_len
+from protocols.telegram.screens.broadcast import progress_screen
 from protocols.telegram.screens.menu import help_screen, menu_screen
 from protocols.telegram.screens.question import Asking, answer_of, is_partial, question_screen
 from protocols.telegram.screens.screen import Screen
@@ -453,6 +456,34 @@ def test_nothing_that_fits_is_told_with_what_would() -> None:
     screen = nothing_screen(RU, SUBJECT, {"topics": 21, "only": 1})
     assert "любая тема: 21 вопрос\n" in screen.styled.text
     assert "не только новые: 1 вопрос" in screen.styled.text
+
+
+def test_a_mass_message_that_telegram_refuses_tells_why() -> None:
+    broadcast = Broadcast(
+        id=7,
+        state="paused",
+        text="Hello",
+        buttons=(),
+        image=False,
+        audience=Audience(),
+        recipients=100,
+        sent=0,
+        failed=11,
+        blocked=0,
+        left=89,
+        rate=None,
+        eta=None,
+        reasons={"BUTTON_URL_INVALID": 10, "declined": 1},
+        problem="BUTTON_URL_INVALID",
+        created_at=NOW,
+        start_at=None,
+        started_at=NOW,
+        finished_at=None,
+    )
+    screen = progress_screen(RU, broadcast)
+    assert "BUTTON_URL_INVALID: 10; отключили рассылки: 1" in screen.styled.text
+    assert "Telegram не принимает это сообщение, кому бы оно ни шло: BUTTON_URL_INVALID." in screen.styled.text
+    assert [key.text for row in screen.keyboard for key in row][:2] == ["▶️ Продолжить", "✖️ Отменить"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import structlog
 from pydantic import ValidationError
 
-from protocols.catalogue import Texts, mark
+from protocols.catalogue import Texts
 from protocols.messages import (
     Audience,
     Broadcast,
@@ -32,11 +32,11 @@ from protocols.messages import (
     ShownSubject,
     StartBroadcast,
     Unavailable,
-    Waiting,
 )
 from protocols.telegram.callbacks import BroadcastVerb, Go, OfBroadcast, subject_token
 from protocols.telegram.courier import outgoing
 from protocols.telegram.markup import bold, join, utf16_len
+from protocols.telegram.screens.mass_words import STATES, WAITING, problem_told, reasons_told
 from protocols.telegram.screens.refusals import sorry
 from protocols.telegram.screens.screen import Screen, key, paragraphs, rows, to_menu
 from protocols.telegram.screens.start import GRADES
@@ -52,23 +52,6 @@ FOLLOW_SECONDS: Final = 2.0
 BAR: Final = 12  # signs of a progress bar
 LISTED: Final = 8
 ACTIVE_DAYS: Final = (7, 30)
-STATES: Final[dict[BroadcastState, str]] = {
-    "draft": mark("a draft"),
-    "scheduled": mark("scheduled"),
-    "running": mark("being sent"),
-    "paused": mark("paused"),
-    "finished": mark("sent"),
-    "cancelled": mark("cancelled"),
-}
-WAITING: Final[dict[Waiting, str]] = {
-    "bot": mark("Waiting: the bot is off."),
-    "preparing": mark("The recipients are being listed …"),
-    "turn": mark("Waiting: other messages are being sent first."),
-    "quiet": mark("Waiting: these are quiet hours."),
-    "flood": mark("Telegram asked for a pause; it goes on by itself."),
-    "telegram": mark("Telegram does not answer; it goes on by itself."),
-    "database": mark("The database does not answer; it goes on by itself."),
-}
 # The last lines of a message: `Title | https://…` or `Title | biology`.
 _BUTTON = re.compile(r"\s*(\S.{0,63}?)\s*\|\s*(https?://\S+|[a-z0-9][a-z0-9_-]{0,63})\s*")
 MOST_BUTTONS: Final = 10
@@ -155,7 +138,8 @@ def progress_screen(t: Texts, broadcast: Broadcast) -> Screen:
         lines.append(t("Ready: {moment}", moment=t.moment(broadcast.eta)))
     if broadcast.waiting is not None:
         lines.append(t(WAITING[broadcast.waiting]))
-    return Screen(join(*lines, sep="\n"), _progress_keys(t, broadcast))
+    words = paragraphs(join(*lines, sep="\n"), reasons_told(t, broadcast), problem_told(t, broadcast))
+    return Screen(words, _progress_keys(t, broadcast))
 
 
 def _progress_keys(t: Texts, broadcast: Broadcast) -> Keyboard:

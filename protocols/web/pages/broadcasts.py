@@ -12,29 +12,13 @@ from protocols import messages as m
 from protocols.catalogue import mark
 from protocols.http.application import STREAMS
 from protocols.telegram.markup import styled
+from protocols.telegram.screens.mass_words import STATES, WAITING, problem_told, reasons_told
 from protocols.web.application import Page
 from protocols.web.markup import telegram_html
 from protocols.web.rendering import faults, render, see
 from protocols.web.visit import Visit, said
 
 MOST_BUTTONS: Final = 3
-STATES: Final[dict[m.BroadcastState, str]] = {
-    "draft": mark("a draft"),
-    "scheduled": mark("scheduled"),
-    "running": mark("being sent"),
-    "paused": mark("paused"),
-    "finished": mark("sent"),
-    "cancelled": mark("cancelled"),
-}
-WAITING: Final[dict[m.Waiting, str]] = {
-    "bot": mark("Waiting: the bot is off."),
-    "preparing": mark("The recipients are being listed …"),
-    "turn": mark("Waiting: other messages are being sent first."),
-    "quiet": mark("Waiting: these are quiet hours."),
-    "flood": mark("Telegram asked for a pause; it goes on by itself."),
-    "telegram": mark("Telegram does not answer; it goes on by itself."),
-    "database": mark("The database does not answer; it goes on by itself."),
-}
 TROUBLES: Final = {
     "text": mark("A text has 1 to 4096 characters, below a picture up to 1024."),
     "image": mark("Telegram would not take this picture: it takes PNG and JPEG of up to 10 MB."),
@@ -158,7 +142,8 @@ async def _broadcast(visit: Visit, problem: str | None = None, status: int = 200
         broadcast=shown,
         seen=telegram_html(text, entities),
         buttons=[button.text for row in content.buttons for button in row],
-        problem=problem,
+        problem=problem or problem_told(visit.t, shown),
+        reasons=reasons_told(visit.t, shown),
         STATES=STATES,
         WAITING=WAITING,
     )

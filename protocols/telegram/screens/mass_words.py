@@ -1,0 +1,51 @@
+"""What is said of a mass message, by the bot and on its page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from protocols.catalogue import Texts, mark
+from protocols.messages import Broadcast, BroadcastState, Waiting
+
+STATES: Final[dict[BroadcastState, str]] = {
+    "draft": mark("a draft"),
+    "scheduled": mark("scheduled"),
+    "running": mark("being sent"),
+    "paused": mark("paused"),
+    "finished": mark("sent"),
+    "cancelled": mark("cancelled"),
+}
+WAITING: Final[dict[Waiting, str]] = {
+    "bot": mark("Waiting: the bot is off."),
+    "preparing": mark("The recipients are being listed …"),
+    "turn": mark("Waiting: other messages are being sent first."),
+    "quiet": mark("Waiting: these are quiet hours."),
+    "flood": mark("Telegram asked for a pause; it goes on by itself."),
+    "telegram": mark("Telegram does not answer; it goes on by itself."),
+    "database": mark("The database does not answer; it goes on by itself."),
+}
+REASONS: Final = {
+    "blocked": mark("have blocked the bot"),
+    "deleted": mark("have left Telegram"),
+    "unreachable": mark("could not be reached any more"),
+    "declined": mark("want no messages any more"),
+    "erased": mark("have erased their account"),
+    "other": mark("other reasons"),
+}
+
+
+def reasons_told(t: Texts, broadcast: Broadcast) -> str:
+    """Why some did not get it, and how many; what has no words here is told in Telegram's own."""
+    told = (f"{t(REASONS[why]) if why in REASONS else why}: {count}" for why, count in broadcast.reasons.items())
+    return "; ".join(told)
+
+
+def problem_told(t: Texts, broadcast: Broadcast) -> str:
+    """Why it was paused by itself; empty where it was not."""
+    if broadcast.problem is None or broadcast.state not in ("paused", "cancelled"):
+        return ""
+    return t(
+        "⚠️ Telegram refuses this message, whomever it is to: {reason}. It was paused. Cancel it and write it anew; "
+        "or go on, if the cause is gone.",
+        reason=broadcast.problem,
+    )
