@@ -38,14 +38,15 @@ DAYS: Final = {"6h": 1, "24h": 1, "90d": 90, "1y": 365}
 # Row `number` of a history made of hashes. (A division by ten is that of trainings, a remainder what happens in one.)
 HISTORY: Final = """
 INSERT INTO activity (position, user, seq, at, event, platform, training, subject, topic, kind, question, score,
-    correct, seconds, mode, reason, chosen, questions, scores, times, choices)
+    correct, seconds, mode, contest, reason, chosen, questions, scores, times, choices)
 SELECT
     number + 1, student, toUInt32(number), toDateTime({begin} + intDiv(number * {span}, {rows})), event,
     ['http', 'web', 'telegram'][student % 3 + 1], if(event = '', '', concat(toString(student), '-', toString(session))),
     concat('subject-', toString(session % 4)), if(step BETWEEN 1 AND 8, concat('topic-', toString(asked % 12)), ''),
     if(step BETWEEN 1 AND 8, 'single', ''), if(step BETWEEN 1 AND 8, asked, 0), if(step BETWEEN 1 AND 8, right, 0),
     toUInt8(step BETWEEN 1 AND 8 AND right = 1), if(step BETWEEN 1 AND 8, cityHash64(number, 5) % 90, 0),
-    if(step IN (0, 9), 'practice', ''), if(step = 9, 'complete', ''),
+    if(step IN (0, 9), 'practice', ''), if(step IN (0, 9) AND session % 20 = 7, intDiv(session, 100000) + 1, 0),
+    if(step = 9, 'complete', ''),
     arrayMap(one -> ['a', 'b', 'c', 'd'][cityHash64(number, 3) % 4 + 1], arrayFilter(one -> step BETWEEN 1 AND 8, [1])),
     arrayMap(one -> cityHash64(number - one, 1) % {quarter} * 4 + session % 4, before),
     arrayMap(one -> toFloat64(cityHash64(number - one, 2) % 2), before),

@@ -116,6 +116,10 @@ DASHBOARDS: Final[dict[str, tuple[str, str, tuple[Panel, ...]]]] = {
         (
             Panel("Answers by day and subject", "timeseries", report="learning_answers", stacked=True),
             Panel("Share of right answers", "timeseries", report="learning_right", unit="percentunit"),
+            Panel("Answers by week and topic", "timeseries", report="learning_topics_answers", stacked=True,
+                  note="The twelve topics that most is answered in."),
+            Panel("Share of right answers by week and topic", "timeseries", report="learning_topics_right",
+                  unit="percentunit", note="The twelve topics that most is answered in."),
             Panel("Time to answer", "timeseries", report="learning_seconds", unit="s"),
             Panel("Trainings", "timeseries", report="learning_trainings"),
             Panel("Topics", "table", report="learning_topics", width=24, height=12,

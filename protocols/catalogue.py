@@ -73,6 +73,10 @@ class Texts:
         """A share of 1 in whole percent."""
         return str(numbers.format_percent(share, locale=self._locale))
 
+    def day(self, day: date) -> str:
+        """In short, and without the year."""
+        return dates.format_skeleton("MMMd", day, locale=self._locale)
+
     def date(self, day: date) -> str:
         return dates.format_date(day, "d MMMM y", locale=self._locale)
 

@@ -55,7 +55,8 @@ def _round_above(value: float) -> float:
     if value <= 2:
         return 2
     size = 10.0 ** floor(log10(value))
-    return next(step * size for step in (1, 2, 4, 6, 8, 10) if step * size >= value)
+    tops = (step * size for step in (1, 2, 3, 4, 5, 6, 8, 10))
+    return next(top for top in tops if top >= value and top % 2 == 0)
 
 
 def _y(value: float, top: float) -> float:
@@ -77,16 +78,13 @@ def _chart(
     ]
     step = (WIDTH - LEFT) / max(len(points), 1)
     shown = sorted({0, len(points) // 2, len(points) - 1}) if points else []
-    names = [
-        Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}</text>').format(
-            LEFT + (number + 0.5) * step,
-            HEIGHT - 6,
-            # The last would not fit if it stood in the middle.
-            "end" if number == len(points) - 1 and len(points) > 3 else "middle",
-            points[number][0],
-        )
-        for number in shown
-    ]
+    names = []
+    for number in shown:
+        x, side = LEFT + (number + 0.5) * step, "middle"
+        if len(points) > 3:  # the first and the last would not fit in the middle of so narrow columns
+            x, side = {0: (float(LEFT), "start"), len(points) - 1: (float(WIDTH), "end")}.get(number, (x, side))
+        text = Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}</text>')
+        names.append(text.format(x, HEIGHT - 6, side, points[number][0]))
     return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         WIDTH, HEIGHT, escape(told), Markup("").join([*grid, *marks, *names])
     )

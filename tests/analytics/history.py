@@ -10,7 +10,10 @@ from typing import Any
 BEGIN = datetime(2025, 9, 3, 5, 30, tzinfo=UTC)
 DAYS = 75
 STUDENTS = 60
-TOPICS = {"biology": ("cells", "genes", "plants"), "mathematics": ("angles", "numbers")}
+TOPICS = {
+    "biology": ("cells", "genes", "plants", "animals", "fungi", "algae", "evolution", "ecology", "senses"),
+    "mathematics": ("angles", "numbers", "sets", "graphs", "games"),
+}
 KINDS = ("single", "single", "single", "multiple", "text", "number")
 
 

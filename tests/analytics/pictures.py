@@ -32,6 +32,7 @@ from storage.embedded import Engines
 from storage.postgres.migrate import migrate
 from tests.analytics.history import made_up
 from tests.api.client import PASSWORD, Client
+from tests.durability.campaign import caught_up
 from tests.running import Service
 from tests.web.browser import chromium
 from tests.web.conftest import with_role
@@ -127,6 +128,7 @@ async def look_at_analytics(folder: Path) -> None:
             await fill(Path(data), days)
             service = Service(Path(data))
             await service.start()
+            await caught_up(service.url)
             try:
                 async with aiohttp.ClientSession() as session, chromium() as browser:
                     admin = await with_role(Client(session, service), "admin")

@@ -130,6 +130,27 @@ class Truth:
         ]
         return sorted(rows, key=lambda row: (-row[2], row[0], row[1]))
 
+    def _by_week_and_topic(self) -> dict[tuple[date, str], list[Happened]]:
+        """Of the twelve topics with the most answers."""
+        first = _monday(self.first_day)
+        events = [one for one in self.answered if first <= one.at.date() <= self.last_day]
+        counts = Counter((one.data["subject"], one.data["topic"]) for one in events)
+        most = sorted(counts, key=lambda place: (-counts[place], place))[:12]
+        groups: dict[tuple[date, str], list[Happened]] = defaultdict(list)
+        for one in events:
+            if (one.data["subject"], one.data["topic"]) in most:
+                groups[_monday(one.at.date()), f"{one.data['subject']}: {one.data['topic']}"].append(one)
+        return dict(sorted(groups.items()))
+
+    def learning_topics_answers(self) -> Rows:
+        return [(_time(week), topic, len(group)) for (week, topic), group in self._by_week_and_topic().items()]
+
+    def learning_topics_right(self) -> Rows:
+        return [
+            (_time(week), topic, mean(one.data["score"] == 1 for one in group))
+            for (week, topic), group in self._by_week_and_topic().items()
+        ]
+
     def learning_seconds(self) -> Rows:
         groups: dict[date, list[float]] = defaultdict(list)
         for one in self.days(self.answered):

@@ -16,7 +16,8 @@ from protocols.web import charts
         (1, ["0", "1", "2"]),
         (3, ["0", "2", "4"]),
         (37, ["0", "20", "40"]),
-        (401, ["0", "300", "600"]),
+        (254, ["0", "150", "300"]),
+        (401, ["0", "250", "500"]),
     ],
 )
 def test_a_scale_ends_above_the_highest_column_and_has_round_numbers(most: int, scale: list[str]) -> None:

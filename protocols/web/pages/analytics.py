@@ -32,10 +32,10 @@ async def analytics(visit: Visit) -> web.Response:
     plans = await visit.expect(m.PlannedContests, m.ListPlans(user=visit.user, limit=MOST_CONTESTS))
 
     def daily(report: str, column: str) -> list[tuple[str, float]]:
-        return [(t.date(day), value) for day, value in by_day(found, reports[report], column)]
+        return [(t.day(day), value) for day, value in by_day(found, reports[report], column)]
 
     given, answers = daily("learning_answers", "given"), reports["learning_answers"]
-    shares = [(t.date(day), share) for day, share in right_by_day(answers, reports["learning_right"])]
+    shares = [(t.day(day), share) for day, share in right_by_day(answers, reports["learning_right"])]
     drawn = (
         (
             t("Students by day"),
