@@ -76,7 +76,10 @@ class LogShipper(logging.Handler):
 
 
 def _row(created: float, level: str, logger: str, line: str) -> tuple[object, ...]:
-    told = orjson.loads(line)
+    try:
+        told = orjson.loads(line)
+    except ValueError:  # a number that is none, or half a letter: no line may end the service
+        told = {"event": line.encode("utf-8", "backslashreplace").decode()}
     fields = {name: value for name, value in told.items() if name not in _OWN}
     seconds = int(created)
     microseconds = int((created - seconds) * 1_000_000)

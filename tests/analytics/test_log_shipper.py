@@ -66,6 +66,19 @@ def count(name: str) -> float:
     return REGISTRY.get_sample_value(f"apo_log_lines_{name}_total") or 0.0
 
 
+async def test_a_line_that_is_no_json_is_stored_as_it_is(logger: logging.Logger) -> None:
+    trouble = Trouble()
+    one = shipper(trouble, logger)
+    logger.info("not a number", extra={"seconds": float("nan")})
+    logger.info("half a letter: \ud800")
+    logger.info("it goes on")
+    await one.finish()
+    events = [str(row[4]) for row in trouble.stored]
+    assert "not a number" in events[0]
+    assert "half a letter: \\ud800" in events[1]
+    assert events[2] == "it goes on"
+
+
 async def test_lines_are_stored_with_their_fields_and_without_secrets(
     empty: ClickHouse, logger: logging.Logger
 ) -> None:
