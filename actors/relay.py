@@ -2,7 +2,8 @@
 
 This is the saga of a training: steps in three databases, driven forward from the journal. Each destination keeps
 its checkpoint with what it wrote, so a step is done once whatever is killed when. A destination that is down is
-tried again until it answers; an event that it refuses for good is parked, told to the administrator and left out.
+tried again until it answers, or somebody has seen to it; an event whose values it refuses is parked, told to the
+administrator and left out.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import structlog
 from actors import metrics
 from actors.runtime import EventLoopActor, Reply
 from actors.storage import Tide
-from storage import is_transient
+from storage import blames_values
 from storage.clickhouse import activity
 from storage.clickhouse.engine import ClickHouse
 from storage.clickhouse.rollups import Rollups
@@ -136,7 +137,7 @@ class Relay(EventLoopActor):
             except Exception as error:
                 metrics.RELAY_ERRORS.labels(self._destination.name).inc()
                 self._gauge.problem = str(error) or type(error).__name__
-                if is_transient(error):
+                if not blames_values(error):
                     refusals = 0
                     if failures == 0:
                         problem = self._gauge.problem

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from asyncpg import PostgresError
+from pymongo.errors import PyMongoError
+
 from storage.clickhouse.engine import ClickHouseError
 from storage.mongo import client as _mongo
 from storage.postgres import pool as _postgres
@@ -12,3 +15,16 @@ def is_transient(error: Exception) -> bool:
     if isinstance(error, ClickHouseError):
         return error.transient
     return _postgres.is_transient(error) or _mongo.is_transient(error)
+
+
+def blames_values(error: Exception) -> bool:
+    """Whether what was given is at fault, and no database: the same will never succeed.
+
+    Not so where a database is away, and not where somebody has to see to it: a right that was taken away, a missing
+    table, a full disk.
+    """
+    if isinstance(error, PostgresError):
+        return _postgres.refuses_values(error)
+    if isinstance(error, PyMongoError):
+        return _mongo.refuses_values(error)
+    return not is_transient(error)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
-from pymongo.errors import AutoReconnect, ConnectionFailure, ExecutionTimeout, NetworkTimeout, PyMongoError
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -14,6 +21,10 @@ Database: TypeAlias = AsyncIOMotorDatabase[dict[str, Any]]
 Client: TypeAlias = AsyncIOMotorClient[dict[str, Any]]
 
 TIMEOUT_MS = 10_000
+
+# Codes of what no later try and no administrator can make succeed: bad values and types, documents that are too large
+# or do not pass a check, and keys that are there already.
+WRONG_VALUES = frozenset({2, 9, 14, 22, 28, 121, 10334, 11000, 17419})
 
 
 class NoTransactions(Exception):
@@ -59,3 +70,8 @@ def is_transient(error: Exception) -> bool:
     if isinstance(error, (ConnectionFailure, AutoReconnect, NetworkTimeout, ExecutionTimeout)):
         return True
     return isinstance(error, PyMongoError) and (error.timeout or error.has_error_label("TransientTransactionError"))
+
+
+def refuses_values(error: PyMongoError) -> bool:
+    """Whether the values were wrong, and not the server."""
+    return isinstance(error, OperationFailure) and error.code in WRONG_VALUES

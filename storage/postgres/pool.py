@@ -34,6 +34,13 @@ TRANSIENT: tuple[type[Exception], ...] = (
     exceptions.InternalClientError,  # the protocol was cut in the middle
 )
 
+# What no later try and no administrator can make succeed.
+WRONG_VALUES: tuple[type[exceptions.PostgresError], ...] = (
+    exceptions.DataError,
+    exceptions.IntegrityConstraintViolationError,
+    exceptions.ProgramLimitExceededError,
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -42,6 +49,11 @@ def is_transient(error: BaseException) -> bool:
     a fault.
     """
     return isinstance(error, TRANSIENT) and not isinstance(error, ValueError)
+
+
+def refuses_values(error: exceptions.PostgresError) -> bool:
+    """Whether the values were wrong, and not the database."""
+    return isinstance(error, WRONG_VALUES)
 
 
 async def open_pool(url: str, *, size: int = 8, patience: float = 30.0) -> Pool:

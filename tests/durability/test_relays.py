@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import clickhouse_driver
 import pytest
+from pymongo.errors import OperationFailure
 
 from actors import relay
 from actors.relay import Destination, Gauge, Nudge, Relay
@@ -100,6 +101,24 @@ async def test_an_event_that_is_refused_for_good_is_parked_and_the_others_arrive
     assert [tuple(row) for row in parked] == [("a place", head - 3, "refused")]
 
 
+@pytest.mark.parametrize(
+    "problem",
+    [
+        asyncpg.NumericValueOutOfRangeError("out of range"),
+        asyncpg.NotNullViolationError("a null"),
+        OperationFailure("not a number", 14),
+        ClickHouseError("code 53: wrong type", transient=False),
+    ],
+    ids=lambda problem: type(problem).__name__,
+)
+async def test_values_that_a_database_refuses_are_parked(pool: Pool, head: int, problem: Exception) -> None:
+    place = Place()
+    place.refuse = lambda after, upto: problem if after < head - 3 <= upto else None
+    async with carrying(place, pool, head):
+        await arrived(place, head)
+    assert place.skipped == [head - 3]
+
+
 async def test_a_relay_lives_on_when_even_parking_fails(pool: Pool, head: int) -> None:
     place = Place()
     place.skip_fails = 3
@@ -109,12 +128,23 @@ async def test_a_relay_lives_on_when_even_parking_fails(pool: Pool, head: int) -
     assert place.skipped == [head - 3]
 
 
-async def test_what_is_only_away_is_waited_for_and_never_parked(
-    pool: Pool, head: int, hand: asyncpg.Connection[asyncpg.Record]
+@pytest.mark.parametrize(
+    "problem",
+    [
+        TimeoutError("away"),
+        asyncpg.InsufficientPrivilegeError("permission denied for table answers"),
+        asyncpg.UndefinedTableError("there is no table answers"),
+        OperationFailure("not authorized on apo", 13),
+        OperationFailure("no space is left", 14031),
+    ],
+    ids=lambda problem: type(problem).__name__,
+)
+async def test_a_database_that_is_away_or_not_in_order_is_waited_for_and_nothing_is_parked(
+    pool: Pool, head: int, hand: asyncpg.Connection[asyncpg.Record], problem: Exception
 ) -> None:
     place = Place()
-    away = iter([True] * 30)
-    place.refuse = lambda after, upto: TimeoutError("away") if next(away, False) else None
+    away = iter([problem] * 30)
+    place.refuse = lambda after, upto: next(away, None)
     async with carrying(place, pool, head):
         await arrived(place, head)
     assert place.skipped == []
