@@ -14,6 +14,8 @@ from storage.tally import Tally
 WRITER_LOCK = 0x41504F
 CONNECT_SECONDS = 5.0
 COMMIT_SECONDS = 10.0
+# The lock of a machine that was cut off, or lost its power, is free after 25 seconds, and not after two hours.
+KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 
 
 class Record(NamedTuple):
@@ -55,7 +57,7 @@ class Journal:
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
-        self._backend: int | None = None
+        self._backends: set[int] = set()  # which may hold the lock for us
 
     async def open(self) -> int:
         """Connect and take the writer's lock; returns the highest position.
@@ -69,21 +71,23 @@ class Journal:
             self._url,
             timeout=CONNECT_SECONDS,
             command_timeout=COMMIT_SECONDS,
-            server_settings={"application_name": "apo journal"},
+            server_settings={"application_name": "apo journal", **KEEPALIVE},
         )
         try:
-            if self._backend is not None:
-                # Our own former session, if the server has not noticed yet that nobody is behind it.
-                await connection.fetchval(
-                    "SELECT pg_terminate_backend($1, 2000) FROM pg_stat_activity"
-                    " WHERE pid = $1 AND pid <> pg_backend_pid() AND application_name = 'apo journal'",
-                    self._backend,
+            if self._backends:
+                # Our own former sessions, if the server has not noticed yet that nobody is behind them.
+                await connection.fetch(
+                    "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity"
+                    " WHERE pid = ANY($1::integer[]) AND pid <> pg_backend_pid() AND application_name = 'apo journal'",
+                    list(self._backends),
                 )
+            backend = connection.get_server_pid()
+            self._backends.add(backend)  # before it is asked: the answer may be lost
             if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", WRITER_LOCK):
                 raise WriterLockHeld(
                     "another service already works on this database; stop it, or give this one a database of its own"
                 )
-            self._backend = await connection.fetchval("SELECT pg_backend_pid()")
+            self._backends = {backend}
             head: int = await connection.fetchval("SELECT coalesce(max(position), 0) FROM journal")
         except BaseException:
             connection.terminate()

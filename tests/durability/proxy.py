@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs, quote, urlsplit
 
+# ReadyForQuery, idle: the statement and its transaction are done.
+IDLE = b"Z\x00\x00\x00\x05I"
+
 
 class LosingProxy:
-    """Between a client and PostgreSQL; `lose_next_answer` ends the connection instead of passing one on."""
+    """Between a client and PostgreSQL; `lose_next_answer` ends the connection instead of passing one on.
+
+    `cut_off_after` so many answers the client loses its connection, and the server is not told.
+    """
 
     def __init__(self, postgres_url: str, folder: Path) -> None:
         parts = urlsplit(postgres_url)
@@ -17,9 +23,11 @@ class LosingProxy:
         self._own_socket = str(folder / ".s.PGSQL.5432")
         self.url = parts._replace(query=f"host={quote(str(folder))}").geturl()
         self.lose_next_answer = False
+        self.cut_off_after: int | None = None
         self.lost = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._cut_off: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_unix_server(self._connected, self._own_socket)
@@ -50,8 +58,9 @@ class LosingProxy:
             while data := await source.read(65536):
                 target.write(data)
         finally:
-            for writer in pair:
-                writer.close()
+            if target not in self._cut_off:
+                for writer in pair:
+                    writer.close()
 
     async def _answer(
         self,
@@ -61,11 +70,18 @@ class LosingProxy:
     ) -> None:
         try:
             while data := await server.read(65536):
-                # ReadyForQuery, idle: the statement and its transaction are done.
-                if self.lose_next_answer and data.endswith(b"Z\x00\x00\x00\x05I"):
+                if self.lose_next_answer and data.endswith(IDLE):
                     self.lose_next_answer = False
                     self.lost += 1
                     return
+                if self.cut_off_after is not None and data.endswith(IDLE):
+                    self.cut_off_after -= 1
+                    if self.cut_off_after < 0:
+                        self.cut_off_after = None
+                        self.lost += 1
+                        self._cut_off.update(pair)
+                        client.close()
+                        await asyncio.Event().wait()
                 client.write(data)
         finally:
             for writer in pair:

@@ -211,6 +211,16 @@ async def test_a_connection_lost_before_a_commit_acknowledges_nothing(
         assert (await it.load(1)).seq == 0
 
 
+async def test_a_lock_that_was_given_without_our_hearing_of_it_is_taken_over(url: str, tmp_path: Path) -> None:
+    async with LosingProxy(url, tmp_path) as proxy:
+        journal = Journal(proxy.url)
+        proxy.cut_off_after = 1  # that it is connected, and not that it has the lock
+        with pytest.raises(asyncpg.PostgresConnectionError):
+            await journal.open()
+        await journal.open()
+        await journal.close()
+
+
 async def test_whoever_waits_for_a_session_is_told_soon_when_the_database_is_away(
     url: str, pool: Pool, hand: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
