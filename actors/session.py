@@ -59,7 +59,7 @@ class SessionActor(EventLoopActor):
     decided already. If a commit fails, the storage actor stops the session, and a new one begins at what is durable.
     """
 
-    __slots__ = ("_seq", "_snapshot_seq", "_state", "_surroundings", "_unanswered")
+    __slots__ = ("_refused", "_seq", "_snapshot_seq", "_state", "_surroundings", "_unanswered")
 
     registered = False
 
@@ -70,6 +70,7 @@ class SessionActor(EventLoopActor):
         self._seq = 0
         self._snapshot_seq = 0
         self._unanswered = 0  # commands whose replies wait for their commits
+        self._refused: Refusal | None = None  # what is told to all who wait for a session that cannot be loaded now
 
     @property
     def mailbox_limit(self) -> int:  # type: ignore[override]
@@ -78,7 +79,12 @@ class SessionActor(EventLoopActor):
     async def on_start(self) -> None:  # type: ignore[override]  # may be async here
         user = self._state.user
         storage = self._surroundings.storage
-        history: History = await storage.ask(Load(user), block=False)
+        try:
+            history: History = await storage.ask(Load(user), block=False)
+        except Refusal as refusal:
+            self._refused = refusal
+            self.stop()
+            return
         state = self._state
         if history.snapshot is not None:
             try:
@@ -93,6 +99,8 @@ class SessionActor(EventLoopActor):
         self._seq = history.seq + len(history.events)
 
     def on_receive(self, message: object) -> None:
+        if self._refused is not None:
+            raise self._refused
         if is_of_session(message):
             self._answer(message)
         elif isinstance(message, Passivate):

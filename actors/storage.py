@@ -25,7 +25,7 @@ from storage.postgres.pool import is_transient
 log = structlog.get_logger()
 
 RECOVER_SECONDS = 3.0  # after a commit that may itself have taken COMMIT_SECONDS, while somebody waits
-LOAD_SECONDS = 10.0  # with the wait for a connection
+LOAD_SECONDS = 8.0  # with the wait for a connection; to let go of one that hangs takes a few seconds more
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -324,7 +324,9 @@ class StorageActor(EventLoopActor):
                     for loading in loadings
                 ]
         except Exception as error:
-            if not is_transient(error):
+            if is_transient(error):
+                log.warning("sessions cannot be loaded now", users=len(loadings), problem=repr(error))
+            else:
                 log.exception("sessions cannot be loaded", users=len(loadings))
             self._fail_loads(loadings)
             return

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from storage.postgres.pool import ACQUIRE_SECONDS
 from storage.tally import Tally
 
 # Any number, as long as nothing else in the database takes an advisory lock on it.
@@ -158,22 +159,24 @@ class Journal:
 
 async def load(pool: asyncpg.Pool[asyncpg.Record], users: Sequence[int]) -> dict[int, History]:
     """What is durable of these users, in one round trip and one snapshot of the database."""
-    rows = await pool.fetch(
-        "SELECT wanted.user_id, snapshots.seq, snapshots.state,"
-        " ARRAY(SELECT data::text FROM journal WHERE journal.user_id = wanted.user_id"
-        "       AND journal.seq > coalesce(snapshots.seq, 0) ORDER BY journal.seq) AS events"
-        " FROM unnest($1::bigint[]) AS wanted (user_id) LEFT JOIN snapshots USING (user_id)",
-        users,
-        timeout=COMMIT_SECONDS,
-    )
+    async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+        rows = await connection.fetch(
+            "SELECT wanted.user_id, snapshots.seq, snapshots.state,"
+            " ARRAY(SELECT data::text FROM journal WHERE journal.user_id = wanted.user_id"
+            "       AND journal.seq > coalesce(snapshots.seq, 0) ORDER BY journal.seq) AS events"
+            " FROM unnest($1::bigint[]) AS wanted (user_id) LEFT JOIN snapshots USING (user_id)",
+            users,
+            timeout=COMMIT_SECONDS,
+        )
     return {row["user_id"]: History(row["seq"] or 0, row["state"], tuple(row["events"])) for row in rows}
 
 
 async def load_events(pool: asyncpg.Pool[asyncpg.Record], user: int) -> History:
     """All events of a user from the first on: for a snapshot that cannot be read."""
-    events = await pool.fetch(
-        "SELECT data::text FROM journal WHERE user_id = $1 ORDER BY seq", user, timeout=COMMIT_SECONDS
-    )
+    async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+        events = await connection.fetch(
+            "SELECT data::text FROM journal WHERE user_id = $1 ORDER BY seq", user, timeout=COMMIT_SECONDS
+        )
     return History(0, None, tuple(row["data"] for row in events))
 
 

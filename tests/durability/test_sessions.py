@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import asyncpg
 import pytest
 
+from actors import storage
 from actors import supervisor as supervising
 from actors.runtime import EventLoopRef
 from actors.session import Surroundings
@@ -106,6 +107,19 @@ async def test_a_session_that_failed_often_is_still_only_backed_off(url: str, po
             it.supervisor.tell(Failed(1))
         assert not await _told(it.favorite(1, favorite=True))
         assert await _told(it.favorite(2, favorite=True))
+
+
+async def test_a_session_that_could_not_be_loaded_is_loaded_as_soon_as_that_can_be(
+    url: str, pool: Pool, hand: asyncpg.Connection[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "LOAD_SECONDS", 0.1)
+    async with house(url, pool) as it:
+        async with hand.transaction():
+            await hand.execute("LOCK TABLE journal IN ACCESS EXCLUSIVE MODE")
+            for _ in range(3):
+                assert not await _told(it.favorite(1, favorite=True))
+        monkeypatch.undo()
+        assert await _told(it.favorite(1, favorite=True)), "the user has done nothing that they had to wait for"
 
 
 async def test_many_commands_of_one_failed_session_count_as_one_failure(url: str, pool: Pool) -> None:
