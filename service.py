@@ -273,9 +273,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 _trouble_of(pg.fetchval("SELECT 1")), _trouble_of(connected.client.admin.command("ping"))
             )
             parts = {
-                "postgres": tide.problem or postgres or tide.held or gauges["read models"].problem or "ok",
-                "mongo": mongo_db or gauges["counters"].problem or "ok",
-                "clickhouse": gauges["activity"].problem or gauges["rollups"].problem or "ok",
+                "postgres": tide.problem or postgres or tide.held or gauges["read models"].trouble(tide.head) or "ok",
+                "mongo": mongo_db or gauges["counters"].trouble(tide.head) or "ok",
+                "clickhouse": gauges["activity"].trouble(tide.head) or gauges["rollups"].trouble(tide.head) or "ok",
             }
             if trouble_of_telegram is not None:
                 parts["telegram"] = trouble_of_telegram() or "ok"

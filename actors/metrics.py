@@ -10,6 +10,7 @@ COMMIT_SECONDS = Histogram(
 GROUP_EVENTS = Histogram(
     "apo_group_events", "Events committed in one transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 )
+COMMITS_WAITING = Gauge("apo_commits_waiting", "Commands whose events wait to be committed, and sessions to be loaded")
 POISONED = Counter("apo_sessions_poisoned_total", "Sessions ended because their events could not be committed")
 SESSIONS = Gauge("apo_sessions", "Session actors alive")
 STARTED = Counter("apo_sessions_started_total", "Session actors started")

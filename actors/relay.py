@@ -29,6 +29,7 @@ from storage.postgres import journal, read_models
 log = structlog.get_logger()
 
 MOST_WAITING = 10_000
+MOST_BEHIND = 100_000  # events; fewer are soon made up for at the highest rate of answers
 NOT_BEGUN = "not begun yet"
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -71,6 +72,11 @@ class Gauge:
         self.name = name
         self.position = 0
         self.problem: str | None = NOT_BEGUN
+
+    def trouble(self, head: int) -> str | None:
+        """What keeps it from the journal's last position `head`, or how far it is behind, where that is far."""
+        behind = head - self.position
+        return f"{behind} events behind" if self.problem is None and behind > MOST_BEHIND else self.problem
 
 
 class Relay(EventLoopActor):

@@ -125,6 +125,7 @@ class StorageActor(EventLoopActor):
 
     def on_start(self) -> None:
         self._tide.problem = None
+        metrics.COMMITS_WAITING.set_function(lambda: len(self._waiting))
         self._worker = self.own(self._work_forever(), "group commit")
 
     def on_failure(self, *failure: object) -> None:

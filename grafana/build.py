@@ -70,15 +70,17 @@ DASHBOARDS: Final[dict[str, tuple[str, str, tuple[Panel, ...]]]] = {
                 (rate("apo_sessions_poisoned_total"), "sessions ended by a failed commit"),
                 (rate("apo_sessions_failed_total"), "sessions that did not start"),
                 (rate('apo_http_request_seconds_count{status=~"5.."}'), "answers 5xx")], unit="cps"),
+            Panel("Mailbox of the commit: commands that wait", "timeseries", queries=[
+                ("sum(apo_commits_waiting)", "waiting")], width=8),
+            Panel("Sessions alive", "timeseries", queries=[("sum(apo_sessions)", "sessions")], width=8),
+            Panel("Events committed a second", "timeseries", queries=[
+                (rate("apo_group_events_sum"), "events")], unit="cps", width=8),
             Panel("Time of a commit", "timeseries", queries=[
                 (at_quantile(0.5, "apo_commit_seconds"), "median"),
                 (at_quantile(0.99, "apo_commit_seconds"), "99 %")], unit="s", width=8),
             Panel("Events in a commit group", "timeseries", queries=[
                 (at_quantile(0.5, "apo_group_events"), "median"),
                 (at_quantile(0.99, "apo_group_events"), "99 %")], width=8),
-            Panel("Events committed a second", "timeseries", queries=[
-                (rate("apo_group_events_sum"), "events")], unit="cps", width=8),
-            Panel("Sessions alive", "timeseries", queries=[("sum(apo_sessions)", "sessions")], width=8),
             Panel("Events that relays are behind", "timeseries", queries=[
                 ("scalar(max(apo_journal_position)) - max by (relay) (apo_relay_position)", "{{relay}}")], width=8),
             Panel("Steps of relays that failed, and events parked", "timeseries", queries=[

@@ -13,7 +13,7 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from actors import relay
-from actors.relay import Destination, Gauge, Nudge, Relay
+from actors.relay import MOST_BEHIND, NOT_BEGUN, Destination, Gauge, Nudge, Relay
 from actors.storage import Tide
 from storage.clickhouse import activity
 from storage.clickhouse.engine import ClickHouseError, connect
@@ -158,6 +158,16 @@ async def test_a_long_outage_does_not_shorten_the_patience_with_what_is_refused(
     async with carrying(place, pool, head):
         await arrived(place, head)
     assert place.skipped == []
+
+
+def test_a_relay_tells_what_keeps_it_or_that_it_is_far_behind() -> None:
+    gauge = Gauge("a place")
+    assert gauge.trouble(0) == NOT_BEGUN
+    gauge.problem, gauge.position = None, 5
+    assert gauge.trouble(5 + MOST_BEHIND) is None
+    assert gauge.trouble(6 + MOST_BEHIND) == f"{MOST_BEHIND + 1} events behind"
+    gauge.problem = "away"
+    assert gauge.trouble(6 + MOST_BEHIND) == "away"
 
 
 @pytest.mark.parametrize("full", [False, True])
