@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from grafana.build import DASHBOARDS
 from storage.clickhouse import reports
 from storage.clickhouse.engine import ClickHouse
 from tests.analytics.history import Happened, Line
@@ -38,6 +39,13 @@ def _near(row: tuple[Any, ...]) -> tuple[Any, ...]:
 @pytest.mark.parametrize("report", sorted(reports.REPORTS))
 def test_the_history_has_something_for_every_report(history: list[Happened], log: list[Line], report: str) -> None:
     assert getattr(Truth(history, *RANGES[0], log), report)()
+
+
+@pytest.mark.parametrize(
+    "report", [panel.report for _, _, panels in DASHBOARDS.values() for panel in panels if panel.kind == "barchart"]
+)
+def test_bars_stand_above_texts_or_grafana_draws_none(history: list[Happened], report: str) -> None:
+    assert {type(row[0]) for row in getattr(Truth(history, *RANGES[0]), report)()} == {str}
 
 
 @pytest.mark.parametrize("report", sorted(reports.REPORTS))

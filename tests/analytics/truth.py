@@ -95,7 +95,7 @@ class Truth:
     def students_hours(self) -> Rows:
         events = self.days(self.present)
         given = Counter(one.at.hour for one in events if one.data["type"] == "answered")
-        return [(hour, given[hour]) for hour in sorted({one.at.hour for one in events})]
+        return [(f"{hour:02}", given[hour]) for hour in sorted({one.at.hour for one in events})]
 
     # --- Learning --------------------------------------------------------------------------------------------
 
@@ -198,7 +198,7 @@ class Truth:
 
     def questions_facility(self) -> Rows:
         tenths = Counter(min(9, floor(10 * row[3] + 1e-9)) for row in self._facilities())
-        return [(tenth / 10, count) for tenth, count in sorted(tenths.items())]
+        return [(f"{tenth * 10}–{tenth * 10 + 10} %", count) for tenth, count in sorted(tenths.items())]
 
     def questions_broken(self) -> Rows:
         rows = []

@@ -92,7 +92,7 @@ def right_by_day(given: Iterable[Row], shares: Iterable[Row]) -> list[tuple[date
 
 
 def by_hour(rows: Iterable[Row]) -> list[tuple[str, float]]:
-    given = {int(row["hour"]): float(row["given"]) for row in rows}
+    given = {int(row["hour_of_day"]): float(row["given"]) for row in rows}
     return [(f"{hour:02}", given.get(hour, 0.0)) for hour in range(24)]
 
 

@@ -1,5 +1,5 @@
 -- How many questions there are in each tenth of the mean score, of those with 50 answers and more. By whole months.
-SELECT toFloat64(tenth) / 10 AS facility, count() AS questions
+SELECT concat(toString(toUInt8(tenth * 10)), '–', toString(toUInt8(tenth * 10 + 10)), ' %') AS facility, count() AS questions
 FROM (
     SELECT subject, question, least(9, floor(10 * sumMerge(score) / countMerge(answers) + 1e-9)) AS tenth
     FROM quality
