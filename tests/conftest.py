@@ -1,4 +1,4 @@
-"""One running service for all tests that only talk to it."""
+"""One running service for all tests that only talk to it; and which tests share a process."""
 
 from __future__ import annotations
 
@@ -11,31 +11,28 @@ import pytest_asyncio
 from tests.running import Service
 
 HERE = Path(__file__).parent
-# Campaigns, browsers and fuzzers that take half a minute each and more: `./check --thorough` runs them too.
-THOROUGH = frozenset(
-    (
-        "analytics/test_prometheus.py",
-        "analytics/test_reading.py",
-        "api/test_schemathesis.py",
-        "broadcasts/test_kill.py",
-        "contests/test_big.py",
-        "contests/test_outages.py",
-        "durability/test_joining.py",
-        "durability/test_servers.py",
-        "telegram/test_storms.py",
-        "web/test_administration.py",
-        "web/test_departments.py",
-        "web/test_pages.py",
-        "web/test_student.py",
-    )
+# Each has a service or engines of its own: in one process, they are started once.
+TOGETHER = (
+    "analytics",
+    "api",
+    "broadcasts",
+    "commands",
+    "contests",
+    "durability",
+    "postgres",
+    "telegram/bot",
+    "test_embedded.py",
+    "web",
 )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(HERE).as_posix() in THOROUGH:
-            item.add_marker(pytest.mark.thorough)
+        place = item.path.relative_to(HERE)
+        for group in TOGETHER:
+            if place.is_relative_to(group):
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -18,7 +18,7 @@ from tests.running import Service
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 SIGN_OUT = f"{BASE}/tokens/current"
 STREAM = f"{BASE}/admin/broadcasts/{{broadcast}}/stream"  # which may well go on for days
-EXAMPLES = 6  # for each call, in each phase
+EXAMPLES = (1, pytest.param(6, marks=pytest.mark.thorough))  # for each call, in each phase
 SEED = 2026  # so that a run shows what the run before it showed; any other will do as well
 
 
@@ -35,12 +35,12 @@ async def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clie
     await service.stop()
 
 
-async def schemathesis(client: Client, folder: Path, *options: str) -> str:
+async def schemathesis(client: Client, folder: Path, examples: int, *options: str) -> str:
     """What it says after a run with all checks as this client; it must have found nothing."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)),
         *("run", f"{client.service.url}{BASE}/openapi.json", "--checks", "all"),
-        *("--header", f"Authorization: Bearer {client.token}", "--max-examples", str(EXAMPLES)),
+        *("--header", f"Authorization: Bearer {client.token}", "--max-examples", str(examples)),
         *("--seed", str(SEED)),
         *options,
         cwd=folder,
@@ -54,20 +54,22 @@ async def schemathesis(client: Client, folder: Path, *options: str) -> str:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("examples", EXAMPLES)
 @pytest.mark.parametrize("role", ["student", "admin"])
-async def test_schemathesis_finds_nothing(fuzzed: Client, tmp_path: Path, role: str) -> None:
+async def test_schemathesis_finds_nothing(fuzzed: Client, tmp_path: Path, role: str, examples: int) -> None:
     """In all its phases; but for signing out, which would end the token of all other calls, and for a stream, whose
     end schemathesis would wait for. A student is refused all that is an administrator's before anything is read.
     """
-    await fuzzed.post("/users", {"login": role, "password": PASSWORD, "name": role}, status=201)
+    login = f"{role}-{examples}"
+    await fuzzed.post("/users", {"login": login, "password": PASSWORD, "name": role}, status=201)
     connection = await connect(fuzzed.service)
     try:
-        await connection.execute("UPDATE users SET role = $1 WHERE login = $1", role)
+        await connection.execute("UPDATE users SET role = $1 WHERE login = $2", role, login)
     finally:
         await connection.close()
-    user = await fuzzed.signed_in(role)
+    user = await fuzzed.signed_in(login)
     excluded = ["--exclude-path-regex", f"^{BASE}/admin/"] if role == "student" else ["--exclude-path", STREAM]
-    said = await schemathesis(user, tmp_path, "--exclude-path", SIGN_OUT, *excluded)
+    said = await schemathesis(user, tmp_path, examples, "--exclude-path", SIGN_OUT, *excluded)
     paths = (await fuzzed.get("/openapi.json"))["paths"]
     left_out = {SIGN_OUT} | ({path for path in paths if f"{BASE}/admin/" in path} if role == "student" else {STREAM})
     calls = sum(len(methods) for path, methods in paths.items() if path not in left_out)
@@ -78,5 +80,5 @@ async def test_schemathesis_finds_nothing(fuzzed: Client, tmp_path: Path, role: 
 
 async def test_schemathesis_finds_nothing_about_signing_out(fuzzed: Client, tmp_path: Path) -> None:
     user = await fuzzed.register()
-    await schemathesis(user, tmp_path, "--include-path", SIGN_OUT)
+    await schemathesis(user, tmp_path, 1, "--include-path", SIGN_OUT)
     await user.refused(401, "GET", "/me")

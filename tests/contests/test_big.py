@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.contests.big import run
 
 
-async def test_a_kill_takes_nobody_time_or_answers_and_the_places_are_what_the_journal_says(tmp_path: Path) -> None:
-    report = await run(tmp_path, students=200)
+@pytest.mark.parametrize("students", [30, pytest.param(200, marks=pytest.mark.thorough)])
+async def test_a_kill_takes_nobody_time_or_answers_and_the_places_are_what_the_journal_says(
+    tmp_path: Path, students: int
+) -> None:
+    report = await run(tmp_path, students)
     assert not report.faults, str(report)
-    assert report.answers == 200 * 8
+    assert report.answers == students * 8

@@ -86,6 +86,7 @@ async def test_a_kill_takes_no_time_from_anybody(house: House) -> None:
     assert [row["data"]["type"] for row in journal] == ["started", "answered", "extended"]
 
 
+@pytest.mark.thorough
 async def test_who_ran_out_of_time_while_it_was_down_can_still_answer(house: House) -> None:
     contest = await planned(house.admin, house.bank.subject, lasts=4)
     student = await house.admin.register()
@@ -98,6 +99,7 @@ async def test_who_ran_out_of_time_while_it_was_down_can_still_answer(house: Hou
     assert (await student.get(f"/contests/{contest['id']}"))["state"] == "running"
 
 
+@pytest.mark.thorough
 async def test_a_contest_that_was_over_before_the_kill_stays_over(house: House) -> None:
     contest = await planned(house.admin, house.bank.subject, lasts=0.5)
     while await house.sql("SELECT at FROM heartbeat") <= moment(contest["ends_at"]):
@@ -108,6 +110,7 @@ async def test_a_contest_that_was_over_before_the_kill_stays_over(house: House) 
     assert (after["state"], after["ends_at"], after["extended_seconds"]) == ("over", contest["ends_at"], 0)
 
 
+@pytest.mark.thorough
 async def test_what_was_killed_while_it_put_clocks_right_is_done_by_the_next_start(house: House) -> None:
     contest = await planned(house.admin, house.bank.subject)
     students = [await house.admin.register(name=f"S{number}") for number in range(3)]

@@ -6,8 +6,11 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.durability.audit import judge, read_stopped
 from tests.durability.campaign import report
@@ -41,21 +44,22 @@ def log_of(folder: Path) -> str:
     return (folder / "log").read_text(encoding="utf-8", errors="replace")[-4000:]
 
 
-async def test_a_join_that_is_killed_anywhere_comes_to_its_end_once(tmp_path: Path) -> None:
-    for number, point in enumerate(POINTS):
+@pytest.mark.parametrize("points", [("left",), pytest.param(POINTS, marks=pytest.mark.thorough)], ids=" ".join)
+async def test_a_join_that_is_killed_anywhere_comes_to_its_end_once(tmp_path: Path, points: Sequence[str]) -> None:
+    for number, point in enumerate(points):
         # Its start also drives on what the one before left undone.
         assert await run(tmp_path, "join", str(number), point) == -signal.SIGKILL, log_of(tmp_path)
     file = tmp_path / "seen.json"
-    assert await run(tmp_path, "look", str(len(POINTS)), str(file)) == 0, log_of(tmp_path)
+    assert await run(tmp_path, "look", str(len(points)), str(file)) == 0, log_of(tmp_path)
     people = json.loads(file.read_text(encoding="utf-8"))
-    assert len(people) == len(POINTS)
+    assert len(people) == len(points)
     for person in people:
         assert_one_account(person)
     board = people[-1]["board"]["items"]
-    assert len(board) == len(POINTS), "who has become part of another stands on no board"
+    assert len(board) == len(points), "who has become part of another stands on no board"
     stored = await read_stopped(tmp_path / "data")
-    assert [row.data["type"] for row in stored.journal].count("joined") == len(POINTS)
-    assert [row.data["type"] for row in stored.journal].count("left") == len(POINTS)
+    assert [row.data["type"] for row in stored.journal].count("joined") == len(points)
+    assert [row.data["type"] for row in stored.journal].count("left") == len(points)
     verdict = judge(stored, [])
     assert not verdict.faults, report(verdict)
 

@@ -29,6 +29,7 @@ async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fleet
         yield started
 
 
+@pytest.mark.thorough
 async def test_a_journal_connection_cut_many_times_under_load(fleet: Fleet) -> None:
     school = fleet.school(16)
     chance = Random(3)
@@ -80,6 +81,7 @@ async def test_the_service_stops_as_it_should_while_postgresql_is_away(fleet: Fl
     await fleet.prove(school, least=40)
 
 
+@pytest.mark.thorough
 async def test_postgresql_frozen_under_load_and_a_flood(fleet: Fleet) -> None:
     school = fleet.school(6)
     memory = psutil.Process(fleet.service.pid).memory_info()
@@ -131,6 +133,7 @@ async def test_trainings_go_on_without_clickhouse(fleet: Fleet) -> None:
     await fleet.prove(school, least=300)
 
 
+@pytest.mark.thorough
 async def test_readiness_names_the_engine_that_is_down(fleet: Fleet) -> None:
     school = fleet.school(4)
     async with school.open():

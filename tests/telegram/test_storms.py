@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from tests.durability.campaign import School
 from tests.running import Service
@@ -100,9 +102,14 @@ async def people_block_the_bot(storm: Storm) -> None:
 HARMS = (connections_are_dropped, salts_are_wrong, it_is_down, it_asks_to_wait, people_block_the_bot)
 
 
-async def test_the_bot_recovers_by_itself_and_over_http_nobody_notices(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "harms", [(connections_are_dropped, salts_are_wrong), pytest.param(HARMS, marks=pytest.mark.thorough)], ids=len
+)
+async def test_the_bot_recovers_by_itself_and_over_http_nobody_notices(
+    tmp_path: Path, harms: Sequence[Callable[[Storm], Awaitable[None]]]
+) -> None:
     async with storm(tmp_path) as started:
-        for harm in HARMS:
+        for harm in harms:
             await harm(started)
 
 

@@ -14,7 +14,7 @@ from tests.running import Service
 from tests.telegram.center import DataCenter
 from tests.web.browser import sign_in, somebody
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("web")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_user_is_found_gets_a_role_is_blocked_and_erased(
@@ -48,6 +48,7 @@ async def test_a_user_is_found_gets_a_role_is_blocked_and_erased(
     assert [act["act"] for act in acts] == ["EraseUser", "ChangeUser", "ChangeUser", "ChangeUser"]
 
 
+@pytest.mark.thorough
 async def test_the_last_administrator_stays_one_and_nobody_blocks_themself(
     browser: Browser, service: Service, admin: Client
 ) -> None:
@@ -103,6 +104,7 @@ async def test_a_mass_message_from_its_first_word_to_its_last_recipient(
         await one.sees("Завтра тур")
 
 
+@pytest.mark.thorough
 async def test_a_message_that_nobody_can_get_is_not_kept_and_the_reason_is_told_without_scripts_too(
     browser: Browser, service: Service, admin: Client
 ) -> None:
@@ -120,6 +122,7 @@ async def test_a_message_that_nobody_can_get_is_not_kept_and_the_reason_is_told_
         await expect(page.get_by_label("Текст")).to_have_value("*Привет*")
 
 
+@pytest.mark.thorough
 async def test_a_spreadsheet_is_a_link(browser: Browser, service: Service, admin: Client) -> None:
     async with somebody(browser, service, "desktop") as person:
         page = person.page

@@ -19,7 +19,7 @@ from tests.running import Service
 from tests.telegram.center import DataCenter
 from tests.web.browser import Person, sign_in, somebody
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("web")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 EVIL = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
@@ -81,6 +81,7 @@ async def test_a_workbook_is_checked_mended_and_imported(
     assert not any(re.search(r"<f[ >]", sheet) for sheet in sheets), "a cell would be run as a formula"
 
 
+@pytest.mark.thorough
 async def test_only_the_good_questions_of_a_gift_file_are_imported_without_scripts(
     browser: Browser, service: Service, editor: Client
 ) -> None:
@@ -98,6 +99,7 @@ async def test_only_the_good_questions_of_a_gift_file_are_imported_without_scrip
     assert str(len((await editor.get(f"/admin/questions?subject={slug}"))["items"])) == good != "0"
 
 
+@pytest.mark.thorough
 async def test_a_question_is_seen_as_in_the_browser_and_as_in_telegram(
     browser: Browser, service: Service, editor: Client
 ) -> None:
@@ -138,6 +140,7 @@ async def test_scripts_in_texts_and_names_of_files_are_texts(
         assert await page.locator("main script:not([src]), main [onerror]").count() == 0
 
 
+@pytest.mark.thorough
 async def test_a_large_file_is_watched_and_looked_at_page_by_page(
     browser: Browser, service: Service, editor: Client
 ) -> None:
@@ -157,6 +160,7 @@ async def test_a_large_file_is_watched_and_looked_at_page_by_page(
         await expect(page.get_by_text("Загружено.")).to_be_visible()
 
 
+@pytest.mark.thorough
 async def test_what_one_department_looks_at_is_no_other_ones_to_see(
     browser: Browser, service: Service, editor: Client, admin: Client
 ) -> None:
@@ -181,6 +185,7 @@ async def test_a_file_that_is_too_large_is_refused_before_it_is_read(
         assert response.status == 413
 
 
+@pytest.mark.thorough
 async def test_the_forms_of_all_kinds_keep_questions_as_they_are(
     browser: Browser, service: Service, editor: Client, bank: Bank
 ) -> None:
@@ -226,6 +231,7 @@ async def test_a_question_is_edited_looked_at_archived_and_brought_back(
         await expect(page.locator("h1 .tag")).to_have_count(0)
 
 
+@pytest.mark.thorough
 async def test_who_saves_second_is_told_that_somebody_was_first(
     browser: Browser, service: Service, editor: Client
 ) -> None:
@@ -241,6 +247,7 @@ async def test_who_saves_second_is_told_that_somebody_was_first(
     assert (await editor.get(f"/admin/questions/text?subject={own.subject}"))["question"]["text"] == "Question text"
 
 
+@pytest.mark.thorough
 async def test_a_subject_is_declared_in_a_page_and_takes_questions_at_once(
     browser: Browser, service: Service, editor: Client
 ) -> None:
@@ -274,6 +281,7 @@ async def test_a_subject_is_declared_in_a_page_and_takes_questions_at_once(
     assert refused["topics"] == ["optics"]
 
 
+@pytest.mark.thorough
 async def test_a_report_is_answered_and_the_student_hears_of_it(
     browser: Browser, service: Service, guest: Client, editor: Client, center: DataCenter
 ) -> None:

@@ -13,8 +13,6 @@ from protocols.web.pages import PAGES
 from tests.api.client import Client
 from tests.running import Service
 
-pytestmark = pytest.mark.xdist_group("web")
-
 LADDER = ("nobody", "student", "editor", "admin")
 # The least who may, of `LADDER`. A route that is not here, or that is no more, fails the first test.
 CALLS = {

@@ -11,7 +11,7 @@ from tests.api.banks import RIGHT, Bank
 from tests.running import Service
 from tests.web.browser import Hand, Person, Size, answer_rightly, begin, register, somebody
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("web")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ALL_KINDS = {"single", "multiple", "text", "number", "order", "match"}
 
@@ -36,8 +36,8 @@ async def _train(person: Person, bank: Bank) -> None:
     ("size", "hand", "scripts"),
     [
         ("phone", "touch", True),
-        ("desktop", "keyboard", True),
-        ("phone", "forms", False),
+        pytest.param("desktop", "keyboard", True, marks=pytest.mark.thorough),
+        pytest.param("phone", "forms", False, marks=pytest.mark.thorough),
     ],
 )
 async def test_from_the_account_to_the_results_of_a_training_with_every_kind(
@@ -79,6 +79,7 @@ async def test_from_the_account_to_the_results_of_a_training_with_every_kind(
                 assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
+@pytest.mark.thorough
 async def test_a_favourite_can_be_trained_and_two_quick_taps_are_one_answer(
     browser: Browser, service: Service, bank: Bank
 ) -> None:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("web")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def _register(visitor: aiohttp.ClientSession) -> None:

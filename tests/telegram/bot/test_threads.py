@@ -210,19 +210,21 @@ async def test_what_was_written_while_the_service_was_down_is_answered_once(
     assert tapped.data
 
 
-@pytest.mark.parametrize("moment", range(4))
 async def test_a_crash_in_the_middle_of_a_training_leaves_nobody_stuck(
-    center: DataCenter, bank: Bank, service: Service, moment: int
+    center: DataCenter, bank: Bank, service: Service
 ) -> None:
-    student = await newcomer(center)
-    await begins(student, bank, "number")
-    student.write("0,5")
-    await asyncio.sleep(moment * 0.004)  # other places on the way of an answer
+    students = [await newcomer(center, f"Анна {number}") for number in range(4)]
+    for student in students:
+        await begins(student, bank, "number")
+    for student in students:
+        await asyncio.sleep(0.004)  # each answer is at another place on its way
+        student.write("0,5")
     await service.kill()
     await service.start()
-    await student.sees("✅ Верно!", timeout=60)
-    await student.press("Итоги")
-    await student.sees("1 из 1 балла")
+    for student in students:
+        await student.sees("✅ Верно!", timeout=60)
+        await student.press("Итоги")
+        await student.sees("1 из 1 балла")
 
 
 # --- Whatever else they send ----------------------------------------------------------------------------------
@@ -349,23 +351,25 @@ async def test_who_writes_too_much_at_once_is_told(center: DataCenter, bank: Ban
     await student.sees("последнее я не прочитал", timeout=120)
 
 
-@pytest.mark.parametrize("expects", [{"what": "report", "subject": "gone", "question": "gone"}, {"what": "broadcast"}])
 async def test_what_cannot_be_done_any_more_does_not_catch_what_is_typed(
-    center: DataCenter, bank: Bank, service: Service, expects: dict[str, str]
+    center: DataCenter, bank: Bank, service: Service
 ) -> None:
-    student = await newcomer(center)
-    await begins(student, bank, "number")
+    wait_for = ({"what": "report", "subject": "gone", "question": "gone"}, {"what": "broadcast"})
+    students = [await newcomer(center, f"Анна {number}") for number in range(len(wait_for))]
     connection = await connect(service)
     try:
-        query = "UPDATE chats SET state = jsonb_set(state, '{expects}', $2::text::jsonb) WHERE telegram_id = $1"
-        await connection.execute(query, student.id, json.dumps(expects))
+        for student, expects in zip(students, wait_for, strict=True):
+            await begins(student, bank, "number")
+            query = "UPDATE chats SET state = jsonb_set(state, '{expects}', $2::text::jsonb) WHERE telegram_id = $1"
+            await connection.execute(query, student.id, json.dumps(expects))
     finally:
         await connection.close()
     await service.stop()  # it remembers chats
     await service.start()
-    student.write("0,5")
-    await student.sees(
-        lambda one: "Question number" in one.text and one.text.startswith(("Этого", "Вашему")), timeout=60
-    )
-    student.write("0,5")
-    await student.sees("✅ Верно!")
+    for student in students:
+        student.write("0,5")
+        await student.sees(
+            lambda one: "Question number" in one.text and one.text.startswith(("Этого", "Вашему")), timeout=60
+        )
+        student.write("0,5")
+        await student.sees("✅ Верно!")
