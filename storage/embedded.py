@@ -557,6 +557,8 @@ class _Mongo(_Engine):
         return [
             *(str(binary), "--dbpath", str(self.data), "--replSet", DATABASE, "--bind_ip", self.address),
             *("--nounixsocket", "--filePermissions", "0700", "--wiredTigerCacheSizeGB", "0.25", "--quiet"),
+            # Of 100 MB else: each start reads a whole one, and a new folder takes 300 MB.
+            *("--wiredTigerEngineConfigString", "log=(file_max=16MB)"),
         ]
 
     async def answers(self) -> bool:
