@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 
 import asyncpg
@@ -23,6 +23,7 @@ from storage.postgres.pool import open_pool
 from tests.analytics.history import Happened, Line, made_up, made_up_log
 from tests.clickhouse_server import ClickHouseServer
 
+NUMBERS = count()
 ActivityRows = list[str]  # JSON arrays
 
 
@@ -79,12 +80,24 @@ async def fill(clickhouse: ClickHouse, rows: ActivityRows) -> None:
             await rollups.catch_up(last)
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ClickHouseServer]:
+    server = ClickHouseServer(tmp_path_factory.mktemp("clickhouse"))
+    await server.start()
+    yield server
+    await server.kill()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["inside", "server"])
 async def filled(
-    request: pytest.FixtureRequest, rows: ActivityRows, log: list[Line], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    rows: ActivityRows,
+    log: list[Line],
+    server: ClickHouseServer,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[ClickHouse]:
     """ClickHouse with the activity of the history and a log: the engine inside this process, and a server."""
-    async for clickhouse in opened(request.param, tmp_path_factory.mktemp("clickhouse")):
+    async for clickhouse in opened(request.param, server, tmp_path_factory.mktemp("clickhouse")):
         await fill(clickhouse, rows)
         lines = [
             (int(one.at.timestamp()), one.at.microsecond, one.level, one.logger, one.event, one.fields) for one in log
@@ -95,19 +108,24 @@ async def filled(
 
 
 @pytest_asyncio.fixture(params=["inside", "server"])
-async def empty(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ClickHouse]:
+async def empty(request: pytest.FixtureRequest, server: ClickHouseServer, tmp_path: Path) -> AsyncIterator[ClickHouse]:
     """ClickHouse with the tables."""
-    async for clickhouse in opened(request.param, tmp_path):
+    async for clickhouse in opened(request.param, server, tmp_path):
         await activity.migrate(clickhouse)
         yield clickhouse
 
 
-async def opened(kind: str, folder: Path) -> AsyncIterator[ClickHouse]:
-    server = ClickHouseServer(folder / "server") if kind == "server" else None
-    if server is not None:
-        await server.start()
-    clickhouse = connect(server.url if server is not None else "", folder / "inside")
+async def opened(kind: str, server: ClickHouseServer, folder: Path) -> AsyncIterator[ClickHouse]:
+    """A new database: of the engine inside this process, in `folder`, or of the server."""
+    clickhouse = connect(await new_database(server) if kind == "server" else "", folder)
     yield clickhouse
     await clickhouse.close()
-    if server is not None:
-        await server.kill()
+
+
+async def new_database(server: ClickHouseServer) -> str:
+    """Its URL."""
+    name = f"test_{next(NUMBERS)}"
+    clickhouse = connect(server.url, Path())
+    await clickhouse.execute(f"CREATE DATABASE {name}")
+    await clickhouse.close()
+    return server.url.removesuffix("default") + name

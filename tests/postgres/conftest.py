@@ -45,12 +45,11 @@ async def _run(url: str, sql: str) -> None:
 
 
 @pytest.fixture
-async def empty_url(server: str) -> AsyncIterator[str]:
-    """A database with nothing in it."""
+async def empty_url(server: str) -> str:
+    """A database with nothing in it; it goes with its server."""
     name = f"empty_{next(DATABASES)}"
     await _run(server, f"CREATE DATABASE {name} TEMPLATE template0")
-    yield _with_database(server, name)
-    await _run(server, f"DROP DATABASE {name} WITH (FORCE)")
+    return _with_database(server, name)
 
 
 @pytest.fixture(scope="session")
