@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.running import Service
 
-HERE = Path(__file__).parent
 # Each has a service or engines of its own: in one process, they are started once.
 TOGETHER = (
-    "analytics",
-    "api",
-    "broadcasts",
-    "commands",
-    "contests",
-    "durability",
-    "postgres",
-    "telegram/bot",
-    "test_embedded.py",
-    "web",
+    "tests/analytics/",
+    "tests/api/",
+    "tests/broadcasts/",
+    "tests/commands/",
+    "tests/contests/",
+    "tests/durability/",
+    "tests/postgres/",
+    "tests/telegram/bot/",
+    "tests/test_embedded.py",
+    "tests/web/",
 )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        place = item.path.relative_to(HERE)
-        for group in TOGETHER:
-            if place.is_relative_to(group):
-                item.add_marker(pytest.mark.xdist_group(group))
+class ByService(LoadScopeScheduling):  # type: ignore[misc]  # xdist is not typed
+    """The largest of `TOGETHER` first, each as a whole; at the end, one by one, what needs nothing."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByService:
+    return ByService(config, log)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
