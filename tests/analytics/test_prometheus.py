@@ -21,7 +21,7 @@ from tests.running import Service
 from tests.telegram.center import DataCenter
 from tests.telegram.crowd import administrator, crowd
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.thorough]
 PEOPLE, SOON = 5, 30.0
 PANELS = [
     pytest.param(target["expr"], id=f"{uid}-{panel['title'][:30]}-{target['refId']}")
