@@ -67,7 +67,9 @@ class Texts:
         """At most `digits` after the decimal sign: `0,5` in Russian."""
         if isinstance(value, int) and -1000 < value < 1000:
             return str(value)  # as nearly all are, and in every language; the locale takes a hundred times as long
-        return str(numbers.format_decimal(round(value, digits), format="#,##0." + "#" * digits, locale=self._locale))
+        return str(
+            numbers.format_decimal(round(value, digits) or 0, format="#,##0." + "#" * digits, locale=self._locale)
+        )
 
     def percent(self, share: float) -> str:
         """A share of 1 in whole percent."""

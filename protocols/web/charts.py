@@ -13,19 +13,21 @@ HEIGHT: Final = 170
 LEFT: Final = 48  # room for the numbers of the scale
 BELOW: Final = 22
 ABOVE: Final = 14
+MOST_APART: Final = 100  # points: more run into each other in any case
 
 
 def columns(points: Sequence[tuple[str, float]], told: str, written: Callable[[float], str]) -> Markup:
     """A column for each point; `told` is what it says to those who do not see it, `written` writes a value."""
     top = _round_above(max((value for _, value in points), default=0))
     step = (WIDTH - LEFT) / max(len(points), 1)
+    gap = 0.12 if len(points) <= MOST_APART else 0.0
     marks = [
         Markup(
             '<rect class="mark" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}: {}</title></rect>'
         ).format(
-            LEFT + number * step + step * 0.12,
+            LEFT + (number + gap) * step,
             _y(value, top),
-            max(step * 0.76, 0.5),
+            step * (1 - 2 * gap),
             HEIGHT - BELOW - _y(value, top),
             name,
             written(value),
@@ -46,6 +48,7 @@ def line(points: Sequence[tuple[str, float]], told: str, written: Callable[[floa
             x, y, name, written(value)
         )
         for (x, y), (name, value) in zip(places, points, strict=True)
+        if len(points) <= MOST_APART
     ]
     return _chart(marks, points, top, told, written)
 

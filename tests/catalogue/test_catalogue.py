@@ -99,20 +99,22 @@ def test_values_are_never_looked_at_for_placeholders() -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "number", "percent", "day", "moment"),
+    ("language", "number", "percent", "day", "short", "moment"),
     [
-        ("ru", "1\u00a0234,5", "26\u00a0%", "4 марта 2026", "4 марта 2026, 05:06 UTC"),
-        ("en", "1,234.5", "26%", "4 March 2026", "4 March 2026, 05:06 UTC"),
+        ("ru", "1\u00a0234,5", "26\u00a0%", "4 марта 2026", "4 мар.", "4 марта 2026, 05:06 UTC"),
+        ("en", "1,234.5", "26%", "4 March 2026", "Mar 4", "4 March 2026, 05:06 UTC"),
     ],
 )
 def test_numbers_and_dates_are_written_as_the_language_does(
-    language: Language, number: str, percent: str, day: str, moment: str
+    language: Language, number: str, percent: str, day: str, short: str, moment: str
 ) -> None:
     t: Texts = texts(language)
     assert t.number(1234.5) == number
     assert t("{score} points of some", score=1234.5) == f"{number} points of some"
     assert t.percent(0.257) == percent
+    assert t.number(-0.004) == "0"
     assert t.date(date(2026, 3, 4)) == day
+    assert t.day(date(2026, 3, 4)) == short
     assert t.moment(datetime(2026, 3, 4, 5, 6, tzinfo=UTC)) == moment
 
 
