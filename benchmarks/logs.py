@@ -41,6 +41,7 @@ from benchmarks.answers import (
 from benchmarks.load import load
 from storage.embedded import attach
 from tests.clickhouse_server import ClickHouseServer
+from tests.durability.proxy import SlowProxy
 from tests.running import Service
 
 SLOW_SECONDS = 0.5  # that each answer of ClickHouse is held back; an insert needs two
@@ -62,41 +63,6 @@ class Round:
 
 class Unshipped(Service):
     command = ("-m", "benchmarks.unshipped")
-
-
-@asynccontextmanager
-async def slowed(url: str) -> AsyncIterator[str]:
-    """The address of a proxy before the server at `url`, which passes on what it says after a while."""
-    parts = urlsplit(url)
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter, pause: float) -> None:
-        try:
-            while data := await source.read(2**16):
-                await asyncio.sleep(pause)
-                target.write(data)
-                await target.drain()
-        except ConnectionError:
-            pass  # one side has gone, and so does the other
-        finally:
-            target.close()
-
-    async def connected(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        server, to_server = await asyncio.open_connection(parts.hostname, parts.port)
-        for work in (carry(client, to_server, 0), carry(server, to_client, SLOW_SECONDS)):
-            task = asyncio.create_task(work)
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-    proxy = await asyncio.start_server(connected, "127.0.0.1", 0)
-    port = proxy.sockets[0].getsockname()[1]
-    try:
-        yield f"clickhouse://default@127.0.0.1:{port}"
-    finally:
-        proxy.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass
@@ -170,13 +136,13 @@ async def measure(folder: Path, level: str, rounds: int, seconds: int) -> tuple[
         server = ClickHouseServer(folder / "clickhouse")
         await server.start()
         stack.push_async_callback(server.kill)
-        slow = await stack.enter_async_context(slowed(server.url))
+        slow = await stack.enter_async_context(SlowProxy(server.url, lambda: SLOW_SECONDS))
         client = clickhouse_driver.Client.from_url(server.url)
         sides = {}
         for name, kind in (("shipped", Service), ("unshipped", Unshipped)):
             await asyncio.to_thread(client.execute, f"CREATE DATABASE {name}")
             environment = {
-                "APO_CLICKHOUSE__URL": f"{slow}/{name}",
+                "APO_CLICKHOUSE__URL": f"{slow.url}/{name}",
                 "APO_BANK__DEMO": "false",
                 "APO_LOG__LEVEL": level,
                 "APO_LOG__FORMAT": "json",

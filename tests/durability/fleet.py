@@ -70,9 +70,11 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet_in(folder: Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[Fleet]:
-    """The servers and the service, started; all of them end with it."""
-    clickhouse = ClickHouseServer(folder / "clickhouse")
+async def fleet_in(
+    folder: Path, environment: Mapping[str, str] | None = None, clickhouse: ClickHouseServer | None = None
+) -> AsyncIterator[Fleet]:
+    """The servers and the service, started; all of them end with it. `clickhouse`: one that is not started yet."""
+    clickhouse = clickhouse or ClickHouseServer(folder / "clickhouse")
     engines = Engines(folder / "servers")
     endpoints = await engines.start()
     try:

@@ -1,8 +1,11 @@
-"""A Unix socket before PostgreSQL that loses a connection at the worst moment: work done, word not given."""
+"""What stands before a server: before PostgreSQL, and loses a connection at the worst moment, work done and word not
+given; before ClickHouse, and holds back what it says.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs, quote, urlsplit
@@ -86,3 +89,51 @@ class LosingProxy:
         finally:
             for writer in pair:
                 writer.close()
+
+
+class SlowProxy:
+    """Passes on at once what a client says to a ClickHouse server, and what that answers after `pause()` seconds."""
+
+    def __init__(self, url: str, pause: Callable[[], float]) -> None:
+        self._server_url = urlsplit(url)
+        self.pause = pause
+        self.url = ""
+        self._listener: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._listener = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        port = self._listener.sockets[0].getsockname()[1]
+        self.url = f"clickhouse://default@127.0.0.1:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._listener is not None
+        self._listener.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connected(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        try:
+            server, to_server = await asyncio.open_connection(self._server_url.hostname, self._server_url.port)
+        except ConnectionError:
+            to_client.close()
+            return
+        for work in (self._carry(client, to_server, lambda: 0.0), self._carry(server, to_client, lambda: self.pause())):
+            task = asyncio.get_running_loop().create_task(work)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _carry(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, pause: Callable[[], float]
+    ) -> None:
+        try:
+            while data := await source.read(2**16):
+                await asyncio.sleep(pause())
+                target.write(data)
+                await target.drain()
+        except ConnectionError:
+            pass  # one side has gone, and the other is told so
+        finally:
+            target.close()

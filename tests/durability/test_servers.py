@@ -15,10 +15,16 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from actors.analytics.desk import ROLLUP_SECONDS
+from storage.clickhouse.engine import connect
+from tests.clickhouse_server import ClickHouseServer
 from tests.durability.campaign import cut_journal, frozen
 from tests.durability.fleet import Fleet, fleet_in
+from tests.durability.proxy import SlowProxy
 from tests.durability.students import LONGEST_ANSWER_SECONDS, Student
 from tests.running import ROOT
+
+SLOW_SECONDS = 12.0  # rollups are made within
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -131,6 +137,44 @@ async def test_trainings_go_on_without_clickhouse(fleet: Fleet) -> None:
             await fleet.clickhouse.start()
         assert school.refused() == 0, "students notice nothing"
     await fleet.prove(school, least=300)
+
+
+@pytest.mark.thorough
+async def test_activity_is_exact_when_clickhouse_was_slow_and_its_answers_were_lost(tmp_path: Path) -> None:
+    """Half of what it does is given up after a second, and was done all the same."""
+    chance = Random(8)
+    clickhouse = ClickHouseServer(tmp_path / "clickhouse")
+    async with SlowProxy(clickhouse.url, lambda: 0.0) as slow:
+        environment = {"APO_CLICKHOUSE__URL": f"{slow.url}/default?send_receive_timeout=1"}
+        async with fleet_in(tmp_path, environment, clickhouse) as fleet:
+            school = fleet.school(6)
+            async with school.open():
+                await school.until_answers(50)
+                slow.pause = lambda: chance.random() * 1.5
+                began = asyncio.get_running_loop().time()
+                while asyncio.get_running_loop().time() < began + SLOW_SECONDS:
+                    await school.until_answers(50)
+                assert school.refused() == 0, "students notice nothing"
+                assert "a relay waits" in fleet.service.log
+                slow.pause = lambda: 0.0
+            await fleet.prove(school, least=200)
+            await rolled_up(clickhouse)
+
+
+async def rolled_up(server: ClickHouseServer) -> None:
+    """Until each answer is in the rollups as often as in activity, and never more often."""
+    clickhouse = connect(server.url, Path())
+    async with asyncio.timeout(ROLLUP_SECONDS * 3):
+        while True:
+            ((left,),) = await clickhouse.query(
+                "SELECT toInt64(countIf(event = 'answered')) - (SELECT toInt64(countMerge(answers)) FROM learning)"
+                " FROM activity"
+            )
+            assert int(left) >= 0
+            if left == 0:
+                break
+            await asyncio.sleep(0.5)
+    await clickhouse.close()
 
 
 @pytest.mark.thorough
