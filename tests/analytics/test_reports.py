@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 
 from grafana.build import DASHBOARDS
-from storage.clickhouse import reports
+from storage.clickhouse import activity, reports
 from storage.clickhouse.engine import ClickHouse
+from tests.analytics.conftest import ActivityRows
 from tests.analytics.history import Happened, Line
 from tests.analytics.truth import Truth
 
@@ -34,6 +36,18 @@ async def test_a_report_says_what_the_journal_says(
 
 def _near(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(pytest.approx(one, rel=1e-9, abs=1e-12) if isinstance(one, float) else one for one in row)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_rows_of_activity_come_back_as_the_journal_told_them(filled: ClickHouse, rows: ActivityRows) -> None:
+    columns = ", ".join("toUInt32(at)" if column == "at" else column for column in activity.COLUMNS)
+    found = await filled.query(f"SELECT {columns} FROM activity ORDER BY position")
+    assert list(map(_with_lists, found)) == list(map(orjson.loads, rows))
+
+
+def _with_lists(value: object) -> object:
+    """The native protocol tells lists as tuples."""
+    return [_with_lists(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 @pytest.mark.parametrize("report", sorted(reports.REPORTS))
