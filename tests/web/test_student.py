@@ -9,7 +9,7 @@ from playwright.async_api import Browser, expect
 
 from tests.api.banks import RIGHT, Bank
 from tests.running import Service
-from tests.web.browser import Hand, Person, Size, answer_rightly, begin, register, somebody
+from tests.web.browser import Hand, Person, Size, answer_rightly, begin, drag, register, somebody
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -94,6 +94,22 @@ async def test_a_favourite_can_be_trained_and_two_quick_taps_are_one_answer(
         await page.get_by_label("избранное").check()
         await person.press(page.locator("button.big"))
         await expect(page.locator(".where")).to_contain_text("0 из 1")
+
+
+async def test_a_tap_right_after_a_quick_drag_is_not_lost(browser: Browser, service: Service, bank: Bank) -> None:
+    async with somebody(browser, service, "phone", "touch") as person:
+        page = person.page
+        await register(person)
+        await person.go(f"/subjects/{bank.subject}")
+        await page.locator("summary").tap()
+        await page.get_by_label("по порядку").check()
+        await person.press(page.locator("button.big"))
+        await page.wait_for_url("/training")
+        send, items = await page.locator("form.answer button.big").bounding_box(), page.locator(".orderable li")
+        assert send is not None
+        await drag(page, items.nth(3), items.nth(0))
+        await page.touchscreen.tap(send["x"] + send["width"] / 2, send["y"] + send["height"] / 2)
+        await expect(page.locator(".verdict h1")).to_be_visible()
 
 
 async def test_an_exam_shows_its_clock_and_tells_verdicts_at_its_end(
