@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
-from protocols.catalogue import mark
+from protocols.catalogue import Texts, mark
 from protocols.messages import KINDS, Refusal
 from protocols.telegram.screens.refusals import sorry
 from protocols.telegram.screens.words import KIND_NAMES, in_words, key_in_words, plain
@@ -25,6 +26,18 @@ FILTERS: Final = {
     "difficulty": mark("the chosen difficulty"),
     "only": mark("unseen, mistakes or favourites"),
 }
+
+
+def when(t: Texts, moment: datetime) -> Markup:
+    """A moment that a script can tell by the reader's own clock."""
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), t.moment(moment))
+
+
+def timed(t: Texts, message: str, **moments: datetime) -> Markup:
+    """`message` with moments in the places that have their names."""
+    said = t(message, **{name: f"{{{name}}}" for name in moments})
+    return escape(said).format(**{name: when(t, moment) for name, moment in moments.items()})
+
 
 _ENVIRONMENT: Final = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -43,8 +56,11 @@ _ENVIRONMENT.globals.update(
     fault=in_language,
     given_in_words=in_words,
     key_in_words=key_in_words,
+    mark=mark,
     request_id=lambda: secrets.token_urlsafe(12),
     sorry=sorry,
+    timed=timed,
+    when=when,
     words=plain,
 )
 

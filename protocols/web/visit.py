@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -83,6 +84,16 @@ class Visit:
         """The same, None where nothing was filled in."""
         return self.one(name).strip() or None
 
+    def moment(self, name: str) -> str | datetime | None:
+        """A script gives the moment itself; without one the time is taken for UTC, as the page says."""
+        moment, local = self.filled(f"{name}_moment"), self.filled(name)
+        if moment or not local:
+            return moment
+        try:
+            return datetime.fromisoformat(local).replace(tzinfo=UTC)
+        except ValueError:
+            return local  # which does not validate
+
     def all(self, name: str) -> list[str]:
         return [value for value in self.form.get(name, []) if value]
 
@@ -91,6 +102,13 @@ class Visit:
         reply = await self.ask(message)
         assert isinstance(reply, kind), f"{type(message).__name__} was answered with {type(reply).__name__}"
         return reply
+
+
+def inside(path: str) -> str:
+    """The path, if it is one of this site."""
+    parts = urlsplit(path)
+    strange = parts.scheme or parts.netloc or not path.startswith("/") or path.startswith(("//", "/\\"))
+    return "/" if strange or not path.isprintable() else path
 
 
 def said(kind: type[Given], /, **fields: object) -> Given:

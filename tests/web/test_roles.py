@@ -97,7 +97,6 @@ CALLS = {
         GET /admin/exports/contests/{file}
         GET /admin/parked
         POST /admin/parked/{relay}/{position}/retry
-        GET /admin/analytics
         GET /admin/audit
         GET /admin/analytics
     """,
@@ -112,6 +111,7 @@ SEEN = {
         POST /language
         GET /subjects/{subject}
         GET /pictures/{file}
+        GET /{lost:(?!api/).*}
     """,
     "student": """
         POST /logout
@@ -126,6 +126,7 @@ SEEN = {
         GET /trainings/{training}
         GET /training
         POST /training/answer
+        GET /training/answer
         POST /training/skip
         POST /training/finish
         POST /favorites

@@ -19,6 +19,7 @@ from tests.web.department_tour import as_department
 TEXT = "**Завтра в 10:00** — первый тур. *Удачи!*\n\nПодробности: [на сайте](https://example.org)"
 # Seen by no eye: what forms are sent to, and what is no page of HTML.
 UNSEEN = {
+    "/training/answer",
     "/profile/export",
     "/pictures/{file}",
     "/statistics.svg",
@@ -59,6 +60,8 @@ async def tour(
         await guest.page.locator("#password").fill("12345678")
         await guest.page.locator("main").get_by_role("button").click()
         yield "", "register-wrong", guest
+        await guest.page.goto("/nothing-here")
+        yield "/{lost:(?!api/).*}", "lost", guest
     async with somebody(browser, service, size, hand) as student:
         async for path, name in _as_student(student, admin, bank):
             yield path, name, student

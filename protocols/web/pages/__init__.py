@@ -30,4 +30,5 @@ PAGES: Final = (
     *bank_checks.PAGES,
     *bank_questions.PAGES,
     *bank_subjects.PAGES,
+    start.LOST,
 )

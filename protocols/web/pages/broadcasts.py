@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
 from aiohttp import web
@@ -84,7 +83,7 @@ async def create(visit: Visit) -> web.Response:
                 buttons=_buttons(visit),
                 image=image.content if image else None,
                 audience=_audience(visit),
-                start_at=_start(visit),
+                start_at=visit.moment("start_at"),
             ),
         )
     except m.Invalid as refusal:
@@ -111,17 +110,6 @@ def _buttons(visit: Visit) -> list[list[dict[str, str]]]:
             kind = "url" if target and "/" in target else "subject"
             rows.append([{"text": title or "", kind: target or ""}])
     return rows
-
-
-def _start(visit: Visit) -> str | datetime | None:
-    """A script gives the moment itself; without one the time is taken for UTC, as the page says."""
-    moment, local = visit.filled("moment"), visit.filled("start_at")
-    if moment or not local:
-        return moment
-    try:
-        return datetime.fromisoformat(local).replace(tzinfo=UTC)
-    except ValueError:
-        return local  # which does not validate
 
 
 async def broadcast(visit: Visit) -> web.Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
 from aiohttp import web
@@ -74,8 +73,8 @@ async def create(visit: Visit) -> web.Response:
                 title=visit.one("title"),
                 subject=visit.one("subject"),
                 rules=visit.one("rules"),
-                starts_at=_moment(visit.one("starts_at")),
-                ends_at=_moment(visit.one("ends_at")),
+                starts_at=visit.moment("starts_at"),
+                ends_at=visit.moment("ends_at"),
                 minutes=visit.one("minutes"),
                 size=visit.filled("size"),
                 questions=visit.one("questions").split() or None,
@@ -102,14 +101,6 @@ def _named(refusal: m.Refusal) -> m.Refusal:
         for error in refusal.errors
     )
     return m.Invalid(refusal.detail, errors)
-
-
-def _moment(text: str) -> datetime | str:
-    """A time in UTC, as a form has it without its zone."""
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        return text  # which does not validate
 
 
 async def plan(visit: Visit) -> web.Response:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from protocols import messages as m
 from protocols.catalogue import LANGUAGES
+from protocols.http.problems import problem
 from protocols.web.application import Page
 from protocols.web.rendering import faults, render, see
-from protocols.web.visit import COOKIE_SECONDS, LANGUAGE, LANGUAGE_SECONDS, SESSION, Visit, said
+from protocols.web.visit import COOKIE_SECONDS, LANGUAGE, LANGUAGE_SECONDS, SESSION, Visit, inside, said
 
 
 async def home(visit: Visit) -> web.Response:
@@ -30,11 +30,11 @@ async def home(visit: Visit) -> web.Response:
 
 
 async def login_form(visit: Visit) -> web.Response:
-    return render(visit, "login.html", to=_inside(visit.request.query.get("to", "/")))
+    return render(visit, "login.html", to=inside(visit.request.query.get("to", "/")))
 
 
 async def login(visit: Visit) -> web.Response:
-    to = _inside(visit.one("to", "/"))
+    to = inside(visit.one("to", "/"))
     try:
         granted = await visit.expect(
             m.TokenGranted,
@@ -47,10 +47,11 @@ async def login(visit: Visit) -> web.Response:
 
 
 async def register_form(visit: Visit) -> web.Response:
-    return render(visit, "register.html", faults={})
+    return render(visit, "register.html", faults={}, to=inside(visit.request.query.get("to", "/")))
 
 
 async def register(visit: Visit) -> web.Response:
+    to = inside(visit.one("to", "/"))
     try:
         await visit.ask(
             said(
@@ -64,12 +65,12 @@ async def register(visit: Visit) -> web.Response:
         )
     except (m.Invalid, m.Conflict) as refusal:
         wrong = {"login": ""} if isinstance(refusal, m.Conflict) else faults(refusal)
-        return render(visit, "register.html", status=refusal.status, faults=wrong)
+        return render(visit, "register.html", status=refusal.status, faults=wrong, to=to)
     granted = await visit.expect(
         m.TokenGranted,
         said(m.OpenToken, login=visit.one("login").strip(), password=visit.one("password"), address=visit.address),
     )
-    return _signed_in(visit, granted, "/")
+    return _signed_in(visit, granted, to)
 
 
 async def logout(visit: Visit) -> web.Response:
@@ -81,7 +82,7 @@ async def logout(visit: Visit) -> web.Response:
 
 async def choose_language(visit: Visit) -> web.Response:
     language = visit.one("language")
-    response = see(_inside(visit.one("to", "/")))
+    response = see(inside(visit.one("to", "/")))
     if language in LANGUAGES:
         response.set_cookie(
             LANGUAGE, language, max_age=LANGUAGE_SECONDS, httponly=True, samesite="Lax", secure=_secure(visit)
@@ -89,6 +90,14 @@ async def choose_language(visit: Visit) -> web.Response:
         if visit.caller is not None:
             await visit.ask(said(m.ChangeProfile, user=visit.user, language=language))
     return response
+
+
+async def lost(visit: Visit) -> web.Response:
+    """Whatever else is asked for: a person is led back, a program told as everywhere."""
+    detail = "there is nothing here; the calls are listed at /api/docs"
+    if "text/html" not in visit.request.headers.get("Accept", ""):
+        return problem(404, detail)
+    raise m.NotFound(detail)
 
 
 def _signed_in(visit: Visit, granted: m.TokenGranted, to: str) -> web.Response:
@@ -104,13 +113,6 @@ def _secure(visit: Visit) -> bool:
     return visit.request.headers.get("X-Forwarded-Proto", visit.request.scheme) == "https"
 
 
-def _inside(path: str) -> str:
-    """The path, if it is one of this site."""
-    parts = urlsplit(path)
-    strange = parts.scheme or parts.netloc or not path.startswith("/") or path.startswith(("//", "/\\"))
-    return "/" if strange or not path.isprintable() else path
-
-
 PAGES: Final = (
     Page("GET", "/", home, role=None),
     Page("GET", "/login", login_form, role=None),
@@ -120,3 +122,6 @@ PAGES: Final = (
     Page("POST", "/logout", logout),
     Page("POST", "/language", choose_language, role=None),
 )
+
+# The last of all pages. What is asked of the API it leaves to the API.
+LOST: Final = Page("GET", "/{lost:(?!api/).*}", lost, role=None)

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from protocols import messages as m
 from protocols.web.application import Page
 from protocols.web.rendering import faults, render, see
-from protocols.web.visit import Visit, said
+from protocols.web.visit import Visit, inside, said
 
 
 async def setup(visit: Visit) -> web.Response:
@@ -95,6 +95,11 @@ async def answer(visit: Visit) -> web.Response:
     return render(visit, "verdict.html", training=before, question=shown, given=response, verdict=verdict)
 
 
+async def again(_: Visit) -> web.Response:
+    """A verdict's address, typed or reloaded without its form."""
+    return see("/training")
+
+
 def _response(visit: Visit, kind: str) -> Any:
     """What the form says, as the contract has it; None: nothing. (Any: JSON.)"""
     match kind:
@@ -156,16 +161,18 @@ async def results(visit: Visit) -> web.Response:
 
 
 async def favorite(visit: Visit) -> web.Response:
+    kept = visit.one("favorite") == "yes"
     await visit.ask(
         said(
             m.SetFavoriteById,
             user=visit.user,
             question=visit.one("question"),
             subject=visit.one("subject"),
-            favorite=visit.one("favorite") == "yes",
+            favorite=kept,
         )
     )
-    return render(visit, "done.html", done=visit.t("It is kept among your favourites."), back="/training")
+    done = visit.t("It is kept among your favourites.") if kept else visit.t("It is no favourite any more.")
+    return render(visit, "done.html", done=done, back=_back(visit), kept=kept)
 
 
 async def report(visit: Visit) -> web.Response:
@@ -178,7 +185,13 @@ async def report(visit: Visit) -> web.Response:
             text=visit.one("text"),
         )
     )
-    return render(visit, "done.html", done=visit.t("Thank you! The department will look at it."), back="/training")
+    done = visit.t("Thank you! The department will look at it.")
+    return render(visit, "done.html", done=done, back=_back(visit), kept=False)
+
+
+def _back(visit: Visit) -> str:
+    """To the page with the question: a verdict has none, and its training goes on."""
+    return inside(visit.one("back", "/training"))
 
 
 async def picture(visit: Visit) -> web.Response:
@@ -201,6 +214,7 @@ PAGES: Final = (
     Page("GET", "/trainings/{training}", results),
     Page("GET", "/training", current),
     Page("POST", "/training/answer", answer),
+    Page("GET", "/training/answer", again),
     Page("POST", "/training/skip", skip),
     Page("POST", "/training/finish", finish),
     Page("POST", "/favorites", favorite),

@@ -30,10 +30,3 @@ form.elements.image.addEventListener("change", () => {
   reader.addEventListener("load", () => { picture.src = reader.result; });
   reader.readAsDataURL(file);
 });
-
-// The time is the writer's own; without scripts it is UTC.
-document.getElementById("zone").textContent = "";
-form.addEventListener("submit", () => {
-  const local = form.elements.start_at.value;
-  form.elements.moment.value = local ? new Date(local).toISOString() : "";
-});

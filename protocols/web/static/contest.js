@@ -1,0 +1,19 @@
+// The page of a contest that is not over keeps itself up to date: its start, and who is where.
+"use strict";
+
+let seen = null;
+const refresh = async () => {
+  const answer = await fetch(location.href);
+  if (!answer.ok) return;
+  const told = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const main = document.getElementById("main");
+  const now = told.getElementById("main");
+  // Nothing is taken from under the hands of who is about to press it.
+  if (now.innerHTML !== seen && !main.contains(document.activeElement)) {
+    seen = now.innerHTML;
+    localize(now);
+    main.replaceChildren(...now.childNodes);
+  }
+  if (!told.querySelector("script[src$='contest.js']")) clearInterval(watching);
+};
+const watching = setInterval(() => { if (!document.hidden) refresh().catch(() => {}); }, 10000);
