@@ -257,7 +257,7 @@ def _show(question: AnyQuestion, subject: str, mixed: list[Choice]) -> ShownQues
         ):
             mixed = mixed[1:] + mixed[:1]  # what is asked for must not stand there by chance
         options = _choices(mixed)
-    return ShownQuestion(
+    return ShownQuestion.trusted(
         id=question.id,
         subject=subject,
         topic=question.topic,
@@ -272,7 +272,7 @@ def _show(question: AnyQuestion, subject: str, mixed: list[Choice]) -> ShownQues
 
 
 def _choices(choices: Iterable[Choice]) -> tuple[ShownChoice, ...]:
-    return tuple([ShownChoice(id=choice.id, text=choice.text, image=choice.image) for choice in choices])
+    return tuple([ShownChoice.trusted(id=choice.id, text=choice.text, image=choice.image) for choice in choices])
 
 
 def order_of(count: int, seed: int, number: int) -> tuple[int, ...]:
