@@ -156,18 +156,19 @@ async def _carry(destination: Destination, span: Callable[[int, int], Awaitable[
 
 def report(answers: float, behind: dict[str, Behind], carried: dict[str, Carried]) -> bool:
     """Print it; True: all keep up."""
+    # Behind: the most events. All after: seconds from the last answer on. CPU: of this process, for an event.
     table = Table(title=f"{answers:,.0f} answers a second over {CONNECTIONS} connections")
-    for heading in ("relay", "most behind", "at the end", "had all after", "alone", "of the answers", "CPU a row"):
+    for heading in ("relay", "behind", "at the end", "all after", "alone", "× answers", "CPU"):
         table.add_column(heading, justify="left" if heading == "relay" else "right")
     for name, one in carried.items():
         lag = behind[name]
         table.add_row(
             name,
-            f"{max(lag.events):,.0f} events",
+            f"{max(lag.events):,.0f}",
             f"{lag.events[-1] / answers:.1f} s",
             f"{lag.caught_up:.1f} s",
             f"{one.per_second:,.0f}/s",
-            f"{one.per_second / answers:.1f} times",
+            f"{one.per_second / answers:.1f}",
             f"{one.cpu:.0f} µs",
         )
     out = Console()
