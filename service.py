@@ -226,7 +226,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         )
         await administration.open()
         audit = AuditLog(pg, clock)
-        checks = BankChecks(desk, audit, clock, settings.storage.path / "checks")
+        checks = BankChecks(desk, audit, clock, settings.storage.path / "checks", analytics.unchosen)
         await checks.open()
         stack.push_async_callback(checks.close)
         background(checks.keep())

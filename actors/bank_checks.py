@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import shutil
 from array import array
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,8 @@ from actors.bank_desk import BankDesk, Examined, Progress, preview_of
 from actors.training.views import moment
 from protocols import messages as m
 from storage import is_transient
+from storage.banks.advice import MOST_OF_A_SORT
+from storage.mongo.questions import unpack
 
 log = structlog.get_logger()
 
@@ -54,13 +56,22 @@ class _Check:
 
 
 class BankChecks:
-    """`clock` tells microseconds since 1970. `folder` is emptied and used."""
+    """`clock` tells microseconds since 1970. `folder` is emptied and used. `unchosen` tells of a subject's questions by
+    their ids which options nobody chooses: id and text."""
 
-    def __init__(self, desk: BankDesk, audit: AuditLog, clock: Callable[[], int], folder: Path) -> None:
+    def __init__(
+        self,
+        desk: BankDesk,
+        audit: AuditLog,
+        clock: Callable[[], int],
+        folder: Path,
+        unchosen: Callable[[str], Awaitable[Mapping[str, Mapping[str, str]]]],
+    ) -> None:
         self._desk = desk
         self._audit = audit
         self._clock = clock
         self._folder = folder
+        self._unchosen = unchosen
         self._checks: dict[str, _Check] = {}
         self._works: set[asyncio.Task[None]] = set()
         self._one_content = asyncio.Semaphore(1)  # files in memory at a time
@@ -140,6 +151,9 @@ class BankChecks:
             message = m.ValidateBank(**await self._upload(check))
             examined, report = await self._desk.examine_bank(message, _into(check))
             await asyncio.to_thread(_spooled, check, examined)
+        if report.subject is not None and report.updated + report.unchanged:
+            warned = unchosen_options(examined, await self._unchosen(report.subject))
+            report = report.model_copy(update={"warnings": (*report.warnings, *warned)})
         check.report = report
         check.subject = report.subject or ""
         check.state = "checked"
@@ -225,6 +239,17 @@ def _shown(check: _Check) -> m.BankCheck:
         reason=check.reason,
         expires_at=moment(check.expires_at),
     )
+
+
+def unchosen_options(examined: Examined, known: Mapping[str, Mapping[str, str]]) -> list[m.EntryError]:
+    """Warnings about options that nobody has chosen, and that the file leaves as they are."""
+    found = []
+    for draft, where in zip(examined.drafts, examined.places, strict=True):
+        for at, option in enumerate(unpack(draft.content)["options"] if draft.id in known else ()):
+            if known[draft.id].get(option["id"]) == option["text"]:
+                told = f"nobody chooses option {option['id']}; is it too plainly wrong?"
+                found.append(m.EntryError(where=where, path=f"options.{at}", message=told))
+    return found[:MOST_OF_A_SORT]
 
 
 def _emptied(folder: Path) -> None:

@@ -153,6 +153,16 @@ class AnalyticsDesk:
             log.warning("figures of questions are left out", subject=subject, problem=str(error))
             return {}
 
+    async def unchosen(self, subject: str) -> dict[str, dict[str, str]]:
+        """Of questions by their ids, the options that nobody chooses: id and text. None, where it is not known."""
+        found = {}
+        for number, quality in (await self.known_of_subject(subject)).items():
+            names = {remark.choice for remark in quality.remarks if remark.flag == "unchosen"}
+            question = self._bank.question(number)
+            if names and isinstance(question, (SingleQuestion, MultipleQuestion)):
+                found[question.id] = {option.id: option.text for option in question.options if option.id in names}
+        return found
+
     async def show_analytics(self, message: ShowAnalytics) -> Analytics:
         """The main reports of the dashboards, of whole days up to today."""
         await self._catch_up()

@@ -30,12 +30,13 @@ FEWEST_ANSWERS: Final = 50
 GIVEN_AWAY: Final = 0.95
 UNSOLVED: Final = 0.05
 CHANCE_BAND: Final = 0.07
+UNCHOSEN: Final = 0.05  # a wrong option that fewer choose does nothing (Haladyna and Downing, 1993)
 NO_DISCRIMINATION: Final = 0.1
 NEGATIVE: Final = -0.05  # what lies between this and nought, chance makes of a question that is only guessed
 # Options that differ by chance between the groups are many: for them the bound is further out.
 CHOICE_Z: Final = 3.29
 
-Flag: TypeAlias = Literal["key", "second_key", "giveaway", "unsolved", "guessed", "indifferent"]
+Flag: TypeAlias = Literal["key", "second_key", "giveaway", "unsolved", "guessed", "indifferent", "unchosen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,8 @@ def remarks(quality: Quality) -> tuple[Remark, ...]:
         keys = sum(choice.key for choice in quality.choices)
         at_chance = keys == 1 and abs(facility - 1 / len(quality.choices)) <= CHANCE_BAND
         found.append(Remark("guessed" if at_chance else "indifferent"))
+    if around.low < GIVEN_AWAY and quality.pairs and wilson(0, quality.pairs).high <= UNCHOSEN:
+        found += [Remark("unchosen", choice.id) for choice in quality.choices if not choice.chosen and not choice.key]
     return tuple(found)
 
 

@@ -17,6 +17,10 @@ _ABOUT_CHOICE: Final[dict[Flag, dict[Language, str]]] = {
         "ru": "Более сильные ученики часто выбирают {choice}: не верен ли и этот вариант?",
         "en": "Stronger students often choose {choice}: is that right, too?",
     },
+    "unchosen": {
+        "ru": "Вариант {choice} не выбирает никто: не слишком ли он явно неверен?",
+        "en": "Nobody chooses {choice}: is it too plainly wrong?",
+    },
 }
 _REASONS: Final[dict[Flag, dict[Language, str]]] = {
     "key": {
@@ -26,6 +30,10 @@ _REASONS: Final[dict[Flag, dict[Language, str]]] = {
     "second_key": {
         "ru": "Более сильные ученики часто выбирают другой вариант: не верен ли и он?",
         "en": "Stronger students often choose another option: is that right, too?",
+    },
+    "unchosen": {
+        "ru": "Один из вариантов не выбирает никто: не слишком ли он явно неверен?",
+        "en": "Nobody chooses one of the options: is it too plainly wrong?",
     },
     "giveaway": {
         "ru": "Отвечают верно почти все: не выдаёт ли вопрос свой ответ?",

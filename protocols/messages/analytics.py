@@ -11,7 +11,7 @@ from protocols.messages.bank import EditorCommand
 from protocols.messages.base import Kind, Message, Slug
 from protocols.messages.broadcasts import AdminCommand
 
-QualityFlag: TypeAlias = Literal["key", "second_key", "giveaway", "unsolved", "guessed", "indifferent"]
+QualityFlag: TypeAlias = Literal["key", "second_key", "giveaway", "unsolved", "guessed", "indifferent", "unchosen"]
 
 
 class ShowQuestionQuality(EditorCommand):

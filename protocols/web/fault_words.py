@@ -66,6 +66,10 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
         mark("the file is for `{subject}`, but `{other}` was chosen"),
     ),
     (r"no explanation; .*", mark("no explanation; students learn from it why the key is right")),
+    (
+        r"nobody chooses option (?P<name>.+); is it too plainly wrong\?",
+        mark("nobody chooses option {name}; is it too plainly wrong?"),
+    ),
     (r"the same text as (?P<place>.+)", mark("the same text as {place}")),
     (r"nearly the same text as (?P<place>.+)", mark("nearly the same text as {place}")),
     (

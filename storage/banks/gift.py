@@ -94,12 +94,13 @@ def read_gift(text: str) -> BankFile:
 
 def _noted(block: Block, parsed: GiftQuestion, topic: Topic, question: Question) -> Unnamed:
     take_tags(question, noted_tags(block.comments))
-    content = " ".join(f"{parsed.title}\n{parsed.text}\n{parsed.answers}\n{parsed.feedback}".split())
+    own_id = id_of(noted_id(block.comments))
+    content = f"{parsed.title}\n{parsed.text}\n{parsed.answers}\n{parsed.feedback}" if own_id is None else ""
     return Unnamed(
         line=block.line,
         title=to_plain(freed(parsed.title, breaks=False), "plain"),
-        digest=digest(content),
-        own_id=id_of(noted_id(block.comments)),
+        digest=digest(" ".join(content.split())),
+        own_id=own_id,
         topic=topic.slug,
         question=question,
     )

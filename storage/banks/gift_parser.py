@@ -85,6 +85,8 @@ def blocks(text: str) -> Iterator[Block]:
             yield from _block(lines, comment, start, at)
             start, inside, answered = at + 1, False, False
             continue
+        if "{" not in line and "}" not in line:
+            continue
         for brace in _BRACE.finditer(line):
             inside = brace[1] == "{"
             answered = answered or not inside
@@ -97,8 +99,9 @@ def _braces_ahead(lines: list[str], comment: list[bool]) -> list[str]:
     nearest = ""
     for at in range(len(lines) - 1, -1, -1):
         if not comment[at]:
-            brace = _BRACE.search(lines[at])
-            if lines[at].lstrip().startswith(("::", "$CATEGORY:")):
+            line = lines[at]
+            brace = _BRACE.search(line) if "{" in line or "}" in line else None
+            if line.lstrip().startswith(("::", "$CATEGORY:")):
                 nearest = "{"
             elif brace is not None:
                 nearest = brace[1]
@@ -155,7 +158,9 @@ def parse(block: Block) -> GiftQuestion:
 
 def freed(text: str, *, breaks: bool) -> str:
     """`text` with its escaped signs; `\\n` becomes `markup.BREAK`, or a plain line end."""
-    return text.translate(_FREE).replace(_NEWLINE, BREAK if breaks else "\n").strip(" \t\n" + BREAK)
+    if _NONCHARACTERS.search(text) is not None:
+        text = text.translate(_FREE).replace(_NEWLINE, BREAK if breaks else "\n")
+    return text.strip(" \t\n" + BREAK)
 
 
 def format_of(text: str, default: TextFormat) -> tuple[TextFormat, str]:
@@ -180,6 +185,8 @@ def noted_tags(comments: str) -> list[str]:
 
 
 def _held(text: str) -> str:
+    if "\\" not in text and "$$" not in text:
+        return _held_prose(text)
     parts: list[str] = []
     done = 0
     opened: re.Match[str] | None = None
@@ -194,9 +201,14 @@ def _held(text: str) -> str:
 
 
 def _held_prose(text: str) -> str:
-    text = _ESCAPE.sub(lambda found: _NEWLINE if found[1] == "n" else _HOLD[found[1]], text)
-    text = _ENTITY.sub("&" + _HOLD["#"], text)
-    text = _TAG.sub(lambda tag: _ATTRIBUTE.sub(lambda found: found[0].translate(_HOLD_ALL), tag[0]), text)
+    if "\\" in text:
+        text = _ESCAPE.sub(lambda found: _NEWLINE if found[1] == "n" else _HOLD[found[1]], text)
+    if "&#" in text:
+        text = _ENTITY.sub("&" + _HOLD["#"], text)
+    if "<" in text:
+        text = _TAG.sub(lambda tag: _ATTRIBUTE.sub(lambda found: found[0].translate(_HOLD_ALL), tag[0]), text)
+    if "://" not in text:
+        return text
     return _URL.sub(lambda url: _IN_URL.sub(lambda found: found[0].translate(_HOLD_ALL), url[0]), text)
 
 

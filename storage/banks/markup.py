@@ -17,6 +17,8 @@ _DELIMITER = re.compile(r"\\[()\[\]]|\$\$")
 _CLOSING = {r"\(": r"\)", r"\[": r"\]", "$$": "$$"}
 _FORMULA = re.compile(r"\$([^\s$](?:[^$\n]*[^\s$])?)\$(?!\d)|\$")
 _HELD = re.compile(f"{_MATH}([0-9]+){_MATH_END}")
+# Without one of these a text is what it says, in every format.
+_MARKED = re.compile("[\\n\\\\$<>&*_`#\\]\ufdd0-\ufdef]")
 
 # fmt: off
 _ELEMENTS = frozenset((
@@ -43,6 +45,8 @@ _SIMPLE = re.compile(r"[A-Za-z0-9+\-−=()., ]{1,40}")
 
 def to_markdown(text: str, format: TextFormat) -> str:
     """`text` in the safe subset of Markdown; formulas in `\\(..\\)`, `\\[..\\]` or `$$..$$` become `$..$`."""
+    if _MARKED.search(text) is None:
+        return text.strip()
     held: list[str] = []
     text = _hold_formulas(text, held, decode=format in ("html", "moodle"))
     if format == "markdown":

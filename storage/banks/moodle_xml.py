@@ -143,7 +143,7 @@ class _Reader:
             Unnamed(
                 line=element.line,
                 title=to_plain(element.said("name"), "html"),
-                digest=digest("\n".join([kind, *_texts(element)])),
+                digest=digest("\n".join([kind, *_texts(element)])) if own_id is None else "",
                 own_id=own_id,
                 topic=self._topic.slug,
                 question=question,

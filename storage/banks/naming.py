@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
@@ -27,7 +28,7 @@ Question = dict[str, JsonValue]
 
 @dataclass(frozen=True)
 class Unnamed:
-    """A question that was read; `digest` tells it from others, `own_id` is the id that the file notes, if any."""
+    """A question that was read; `own_id` is the id that the file notes; where it notes none, `digest` stands for it."""
 
     line: int
     title: str
@@ -37,6 +38,7 @@ class Unnamed:
     question: Question
 
 
+@lru_cache(maxsize=1_000)  # of a file of thousands of questions, every other one may be of the other topic
 def topic_of(category: str, noted: str | None = None) -> Topic:
     """The topic of `$course$/top/Biology/The cell`: its last part that says something; `noted` is its slug."""
     parts = [part.replace("\0", "/").strip() for part in category.replace("//", "\0").split("/")]

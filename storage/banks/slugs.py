@@ -21,6 +21,8 @@ def slug_of(title: str) -> str:
 
     Cyrillic is transliterated, accents are dropped, everything else becomes a dash.
     """
+    if not title:
+        return ""
     # Composed first: `й` in two code points would lose its breve with the accents.
     text = unicodedata.normalize("NFC", title).lower().translate(_TABLE)
     text = unicodedata.normalize("NFKD", text)

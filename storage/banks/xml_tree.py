@@ -5,14 +5,13 @@ Read by expat through defusedxml: no document type, no entities of the file's ow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pyexpat import XMLParserType
 from xml.sax import SAXParseException
-from xml.sax.handler import ContentHandler
-from xml.sax.xmlreader import AttributesImpl, Locator
 
 from defusedxml import DefusedXmlException
-from defusedxml.expatreader import create_parser
+from defusedxml.expatreader import DefusedExpatParser
 
 from storage.banks.file import BankFileError, shown
 
@@ -57,10 +56,7 @@ class Element:
 
 def read_xml(text: str, root: str, take: Callable[[Element], None]) -> None:
     """Hand each element below the root, which must be called `root`, to `take`. Raises `BankFileError`."""
-    handler = _Handler(root, take)
-    parser = create_parser(forbid_dtd=True)
-    parser.setContentHandler(handler)
-    handler.setDocumentLocator(parser)  # which it only does itself when it reads a stream
+    parser = _Parser(root, take)
     try:
         for start in range(0, len(text), _CHUNK):
             parser.feed(text[start : start + _CHUNK])
@@ -70,8 +66,8 @@ def read_xml(text: str, root: str, take: Callable[[Element], None]) -> None:
         raise BankFileError(f"{where}: not XML: {error.getMessage()}{_mend(error.getMessage())}") from None
     except DefusedXmlException:
         raise BankFileError(
-            f"line {handler.line()}: a document type with entities or files of its own; no bank file needs one, "
-            "and none is read: remove `<!DOCTYPE ...>`"
+            f"line {parser.getLineNumber()}: a document type with entities or files of its own; no bank file needs "
+            "one, and none is read: remove `<!DOCTYPE ...>`"
         ) from None
 
 
@@ -85,25 +81,27 @@ def _mend(message: str) -> str:
     return ""
 
 
-class _Handler(ContentHandler):
+class _Parser(DefusedExpatParser):
+    """Takes elements straight from expat: to hand them through SAX takes as long again."""
+
+    _parser: XMLParserType  # expat's, which the base class makes in `reset`
+
     def __init__(self, root: str, take: Callable[[Element], None]) -> None:
-        super().__init__()
+        super().__init__(forbid_dtd=True)
         self._root = root
         self._take = take
         self._open: list[Element] = []
         self._depth = 0
         self._elements = 0
-        self._locator: Locator | None = None
 
-    def line(self) -> int:
-        return 1 if self._locator is None else int(self._locator.getLineNumber() or 1)
+    def reset(self) -> None:
+        super().reset()
+        self._parser.buffer_text = True
+        self._parser.CharacterDataHandler = self._text
 
-    def setDocumentLocator(self, locator: Locator) -> None:
-        self._locator = locator
-
-    def startElement(self, name: str, attrs: AttributesImpl) -> None:
+    def start_element(self, name: str, attributes: Mapping[str, str]) -> None:
         self._depth += 1
-        line = self.line()
+        line = self._parser.CurrentLineNumber
         if self._depth > MAX_DEPTH:
             raise BankFileError(f"line {line}: nested deeper than {MAX_DEPTH} elements; no question needs that")
         if self._depth == 1:
@@ -115,18 +113,18 @@ class _Handler(ContentHandler):
         self._elements += 1
         if self._elements > MAX_ELEMENTS:
             raise BankFileError(f"line {line}: more than {MAX_ELEMENTS} elements in one question")
-        element = Element(name, line, dict(attrs.items()))
+        element = Element(name, line, dict(attributes))
         if self._open:
             self._open[-1].children.append(element)
         self._open.append(element)
 
-    def characters(self, content: str) -> None:
-        if self._open:
-            self._open[-1].add(content)
-
-    def endElement(self, name: str) -> None:
+    def end_element(self, name: str) -> None:
         self._depth -= 1
         if self._open:
             element = self._open.pop()
             if not self._open:
                 self._take(element)
+
+    def _text(self, content: str) -> None:
+        if self._open:
+            self._open[-1].add(content)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import yaml
 from yaml import events
@@ -16,6 +16,7 @@ MAX_VALUES = 4_000_000
 MAX_REPEATED = 2_000_000
 
 _CORE = "tag:yaml.org,2002:"
+_AS_TEXT = ("!", _CORE + "str")
 
 
 def read_yaml(text: str) -> Tree:
@@ -38,7 +39,8 @@ class _Composer:
     """Builds values from events. One use each."""
 
     def __init__(self, text: str) -> None:
-        self._events: Iterator[events.Event] = yaml.parse(text, Loader=yaml.CSafeLoader)
+        # None comes only after the end of the stream.
+        self._next: Callable[[], events.Event] = yaml.CSafeLoader(text).get_event  # type: ignore[assignment]
         self._anchors: dict[str, tuple[object, int]] = {}
         self._values = 0
         self._size = 0
@@ -47,9 +49,9 @@ class _Composer:
 
     def document(self) -> Tree:
         tree = Tree()
-        event = next(self._events)
+        event = self._next()
         while isinstance(event, (events.StreamStartEvent, events.DocumentStartEvent)):
-            event = next(self._events)
+            event = self._next()
         if isinstance(event, events.MappingStartEvent):
             self._checked(event)
             self._members(tree)
@@ -58,20 +60,20 @@ class _Composer:
             tree.items = self._items()
         else:
             raise BankFileError(f"{_place(event)}: a bank file is a mapping with `questions`, not a single value")
-        event = next(self._events)
+        event = self._next()
         while not isinstance(event, events.StreamEndEvent):
             if isinstance(event, events.DocumentStartEvent):
                 raise BankFileError(f"{_place(event)}: a second document begins; put one bank into one file")
-            event = next(self._events)
+            event = self._next()
         return tree
 
     def _members(self, tree: Tree) -> None:
-        while not isinstance(event := next(self._events), events.MappingEndEvent):
+        while not isinstance(event := self._next(), events.MappingEndEvent):
             name = self._name(event)
             if name in tree.lines:
                 raise BankFileError(f"{_place(event)}: `{name}` stands twice (first in line {tree.lines[name]})")
             tree.lines[name] = _line(event)
-            event = next(self._events)
+            event = self._next()
             if name == "questions" and isinstance(event, events.SequenceStartEvent):
                 self._checked(event)
                 tree.items = self._items()
@@ -82,7 +84,7 @@ class _Composer:
 
     def _items(self) -> list[Item]:
         items: list[Item] = []
-        while not isinstance(event := next(self._events), events.SequenceEndEvent):
+        while not isinstance(event := self._next(), events.SequenceEndEvent):
             self._twice = None
             line = _line(event)
             if len(items) >= MAX_QUESTIONS:
@@ -100,9 +102,8 @@ class _Composer:
         return event.value
 
     def _checked(self, event: events.ScalarEvent | events.CollectionStartEvent) -> None:
-        tag = event.tag
-        if tag is not None and tag != "!" and tag.removeprefix(_CORE) not in _TAGS:
-            raise BankFileError(f"{_place(event)}: the tag `{tag}` is not allowed in a bank file; remove it")
+        if event.tag is not None and event.tag != "!" and event.tag.removeprefix(_CORE) not in _TAGS:
+            raise BankFileError(f"{_place(event)}: the tag `{event.tag}` is not allowed in a bank file; remove it")
         self._values += 1
         if self._values > MAX_VALUES:
             raise BankFileError(f"{_place(event)}: more than {MAX_VALUES} values; split the file")
@@ -116,9 +117,10 @@ class _Composer:
         self._size += 1
         value: object
         if isinstance(event, events.ScalarEvent):
-            self._size += len(event.value)
-            text = bool(event.style) or event.tag in ("!", _CORE + "str")
-            value = event.value if text else Written(event.value)
+            value = event.value
+            self._size += len(value)
+            if not event.style and event.tag not in _AS_TEXT:
+                value = Written(value)
         elif depth >= MAX_DEPTH:
             raise BankFileError(f"{_place(event)}: nested deeper than {MAX_DEPTH} levels; no question needs that")
         elif isinstance(event, events.SequenceStartEvent):
@@ -131,17 +133,17 @@ class _Composer:
 
     def _sequence(self, depth: int) -> list[object]:
         values = []
-        while not isinstance(event := next(self._events), events.SequenceEndEvent):
+        while not isinstance(event := self._next(), events.SequenceEndEvent):
             values.append(self._value(event, depth + 1))
         return values
 
     def _mapping(self, depth: int) -> dict[str, object]:
         members: dict[str, object] = {}
-        while not isinstance(event := next(self._events), events.MappingEndEvent):
+        while not isinstance(event := self._next(), events.MappingEndEvent):
             name = self._name(event)
             if name in members and self._twice is None:
                 self._twice = f"{_place(event)}: `{name}` stands twice; keep one of them"
-            members[name] = self._value(next(self._events), depth + 1)
+            members[name] = self._value(self._next(), depth + 1)
         return members
 
     def _alias(self, event: events.AliasEvent) -> object:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from actors.analytics.quality import (
     FEWEST_ANSWERS,
+    Flag,
     Remark,
     assess,
     fisher,
@@ -141,6 +144,14 @@ def test_a_question_that_nearly_nobody_answers_is_flagged() -> None:
     assert Remark("unsolved") in quality.remarks
 
 
+def test_an_option_that_nobody_chooses_is_told_once_it_is_no_chance() -> None:
+    some = [Given(float(n % 2), n % 20 / 20 if n % 4 else 1 - n % 20 / 20, "ab"[n % 2]) for n in range(200)]
+    assert [one.choice for one in assess(sums_of(some), OPTIONS, "b").remarks if one.flag == "unchosen"] == ["c", "d"]
+    assert [one.choice for one in assess(sums_of(some), OPTIONS, "c").remarks if one.flag == "unchosen"] == ["d"]
+    few = assess(sums_of(some[:60]), OPTIONS, "b").remarks
+    assert not [one for one in few if one.flag == "unchosen"]
+
+
 def test_a_question_without_an_answer_has_no_figures() -> None:
     quality = assess(QuestionSums(0, 0, 0.0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, {}, {}), OPTIONS, "a")
     assert (quality.facility, quality.discrimination, quality.median, quality.quartiles) == (None,) * 4
@@ -150,7 +161,7 @@ def test_a_question_without_an_answer_has_no_figures() -> None:
 def test_reasons_are_plain_words_in_both_languages() -> None:
     assert reason(Remark("key", "b"), "en") == "Stronger students choose b: is the key right?"
     assert reason(Remark("key", "b"), "ru") == "Более сильные ученики выбирают b: верен ли ключ?"
-    for flag in ("key", "second_key", "giveaway", "unsolved", "guessed", "indifferent"):
+    for flag in get_args(Flag):
         for choice in ("b", None):
             told = {reason(Remark(flag, choice), language) for language in ("ru", "en")}
             assert len(told) == 2

@@ -44,6 +44,13 @@ async def test_a_planted_wrong_key_is_seen_and_told_in_plain_words(guest: Client
     assert listed_ones["items"] == [found]
 
 
+async def test_options_that_nobody_chooses_are_told(guest: Client, editor: Client, own: Bank) -> None:
+    await answered(guest, own, 40)
+    found = await editor.get(f"/admin/questions/single/quality?subject={own.subject}")
+    assert [one["choice"] for one in found["flags"] if one["flag"] == "unchosen"] == ["c", "d"]
+    assert found["flags"][-1]["reason"] == "Вариант d не выбирает никто: не слишком ли он явно неверен?"
+
+
 async def test_the_spreadsheet_of_questions_has_the_figures_and_the_reasons(
     guest: Client, admin: Client, own: Bank
 ) -> None:

@@ -1,0 +1,30 @@
+"""Options that nobody chooses are named where a file holds them as they were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from actors.bank_checks import unchosen_options
+from actors.bank_desk import Examined, examine
+from protocols.messages import ValidateBank
+
+OPTIONS = [{"id": "a", "text": "one"}, {"id": "b", "text": "two"}, {"id": "c", "text": "three"}]
+QUESTION = {"id": "q", "kind": "single", "topic": "t", "difficulty": 1, "text": "?", "options": OPTIONS, "key": "a"}
+
+
+def examined(*questions: dict[str, Any]) -> Examined:
+    file = {"subject": "s", "topics": [{"slug": "t", "title": "T"}], "questions": questions}
+    return examine(ValidateBank(user=1, content=orjson.dumps(file)), {})
+
+
+def test_the_option_and_its_place_are_named() -> None:
+    (told,) = unchosen_options(examined(QUESTION, QUESTION | {"id": "new"}), {"q": {"c": "three"}})
+    assert (told.where, told.path) == ("line 1, q", "options.2")
+    assert told.message == "nobody chooses option c; is it too plainly wrong?"
+
+
+def test_an_option_that_was_mended_is_not_named() -> None:
+    mended = QUESTION | {"options": [*OPTIONS[:2], {"id": "c", "text": "a better one"}]}
+    assert unchosen_options(examined(mended), {"q": {"c": "three"}}) == []
