@@ -73,6 +73,7 @@ def main_handlers(
         m.CreateLinkCode: accounts.create_link_code,
         m.ReportQuestion: accounts.report_question,
         m.MeetChat: chats.meet,
+        m.FindChats: chats.find,
         m.KeepChat: chats.keep,
         m.MarkUnreachable: chats.mark_unreachable,
         m.LoadUpdatesState: chats.load_updates_state,

@@ -14,6 +14,8 @@ from actors.training.views import moment
 from protocols.messages import (
     Chat,
     Done,
+    FindChats,
+    FoundChats,
     KeepChat,
     LoadUpdatesState,
     MarkUnreachable,
@@ -29,6 +31,7 @@ from storage.postgres.pool import Pool
 CACHE_SECONDS = 600
 CACHED_CHATS = 100_000
 MEETINGS = 3
+MOST_FOUND = 100
 
 
 @dataclass(slots=True)
@@ -84,6 +87,10 @@ class Chats:
                 )
             self._drop(telegram, kept)  # the user was erased, or joined another
         raise Unavailable("This account is being changed at the moment. Please try again.")
+
+    async def find(self, message: FindChats) -> FoundChats:
+        rows = await sql.remembering(self._pool, message.remembering, MOST_FOUND)
+        return FoundChats(items=tuple(Chat(**row) for row in rows))
 
     async def keep(self, message: KeepChat) -> Done:
         """Raises NotFound when the chat is not there, as after erasing its user: then there is nothing to keep."""

@@ -41,6 +41,16 @@ class Chat(Message):
     state: dict[str, JsonValue]
 
 
+class FindChats(Message):
+    """The chats of administrators who can be reached and of whose state this is part: a hundred at most."""
+
+    remembering: str
+
+
+class FoundChats(Message):
+    items: tuple[Chat, ...]
+
+
 class KeepChat(Message):
     """Remember `state` of a chat, durably, instead of the one before."""
 

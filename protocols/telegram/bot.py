@@ -11,7 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from protocols.catalogue import LANGUAGES, texts
 from protocols.messages import (
     Chat,
+    FindChats,
     Forbidden,
+    FoundChats,
     Language,
     MarkUnreachable,
     MeetChat,
@@ -66,11 +68,22 @@ class Bot:
         self._sender = sender
         # Forgotten by a restart; then a second tap on an answered question shows the next one, and no more.
         self._followers: dict[int, asyncio.Task[None]] = {}  # by chat: progress bars that edit themselves
+        self._handled: set[int] | None = set()  # chats in which something was done, until the bars of before go on
         self._verdicts: LRUCache[int, LastVerdict] = LRUCache(REMEMBERED_CHATS)
         self._answered: LRUCache[int, None] = LRUCache(REMEMBERED_PRESSES)  # that failed after they were answered
 
     async def begin(self) -> None:
-        """Register the commands in every language. Raises an `Undelivered`."""
+        """Let progress bars go on as before, and register the commands in every language.
+
+        Raises an `Undelivered` or a `Refusal`: it is to be done again.
+        """
+        if self._handled is not None:
+            chats = await self._ask(FindChats(remembering="follows"))
+            assert isinstance(chats, FoundChats)
+            for chat in chats.items:
+                if chat.telegram not in self._handled:  # else that has decided it
+                    self._follow(chat)
+            self._handled = None
         for language in LANGUAGES:
             t = texts(language)
             commands = {name: t(text) for name, text in menu.COMMANDS.items()}
@@ -94,6 +107,8 @@ class Bot:
             if incoming.stopped:
                 await self._mark_unreachable(incoming.telegram, deleted=False)
             return
+        if self._handled is not None:
+            self._handled.add(incoming.sender.peer.telegram)
         await self._unfollow(incoming.sender.peer.telegram)
         turn = Turn(self._ask, self._sender, await self._meet(incoming), incoming, self._verdicts)
         try:
@@ -102,6 +117,7 @@ class Bot:
             except Refusal as refusal:
                 await self._sorry(turn, refusal)
             await turn.toast("")
+            self._follow(turn.chat)
         except Unreachable as error:
             await self._mark_unreachable(incoming.sender.peer.telegram, deleted=error.deleted)
         except BaseException:  # cancelled too, when it takes too long
@@ -153,9 +169,12 @@ class Bot:
     async def _mark_unreachable(self, telegram: int, *, deleted: bool) -> None:
         await self._ask(MarkUnreachable(telegram=telegram, deleted=deleted))
 
-    def _follow(self, turn: Turn, number: int) -> None:
-        telegram = turn.peer.telegram
-        task = asyncio.create_task(broadcast.follow(turn, number))
+    def _follow(self, chat: Chat) -> None:
+        """If its screen shows the progress of a mass message, let it go on."""
+        number, telegram = chat.state.get("follows"), chat.telegram
+        if not isinstance(number, int):
+            return
+        task = asyncio.create_task(broadcast.follow(self._ask, self._sender, chat, number))
         self._followers[telegram] = task
         task.add_done_callback(lambda ended: self._followed(telegram, ended))
 
@@ -221,8 +240,7 @@ class Bot:
             case OfContest():
                 await contests.press(turn, meant)
             case OfBroadcast():
-                if (await broadcast.press(turn, meant)).state == "running":
-                    self._follow(turn, meant.broadcast)
+                await broadcast.press(turn, meant)
 
     async def _go(self, turn: Turn, meant: Go) -> None:
         match meant.place:

@@ -9,6 +9,7 @@ What is remembered of a chat (`Chat.state`), all of it optional:
     joins     which message asks to join this account with another, and whose the chat was before
     start     the subject that a deep link named, until the beginning is behind
     setup     the training that is being put together
+    follows   the mass message whose progress the menu message shows
 """
 
 from __future__ import annotations
@@ -179,6 +180,7 @@ class Turn:
         It is edited in place. It is sent anew `below` what was written meanwhile, and where a text must become a
         photo or the reverse; the old one goes away then.
         """
+        self._remember("follows", screen.follows)
         wanted = token(*map(repr, screen.pictures)) if screen.pictures else None
         menu = self.state.get("menu")
         old = [menu] if isinstance(menu, int) else []
@@ -207,11 +209,6 @@ class Turn:
             await self.delete(*[message for message in old if message != sent])
         self._remember("picture", pictured)
         await self.keep()
-
-    async def refresh(self, screen: Screen) -> bool:
-        """Change what the menu message says; False: it is not there any more."""
-        menu = self.state.get("menu")
-        return isinstance(menu, int) and await self._edited(menu, Outgoing(screen.styled, screen.keyboard))
 
     async def _edited(self, message: int, outgoing: Outgoing) -> bool:
         try:

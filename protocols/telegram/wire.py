@@ -104,7 +104,7 @@ async def _begin(bot: HandlesUpdates) -> None:
         try:
             await bot.begin()
             return
-        except Undelivered as error:
+        except (Undelivered, m.Refusal) as error:
             log.debug("the bot could not introduce itself yet", why=str(error))
             await asyncio.sleep(AGAIN_SECONDS)
 

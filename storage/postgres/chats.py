@@ -50,6 +50,19 @@ async def meet(pool: Pool, telegram: int, access_hash: int, *, name: str, langua
     raise TimeoutError(f"the chat {telegram} is being erased all the time")
 
 
+async def remembering(pool: Pool, name: str, most: int) -> list[Record]:
+    """Chats of administrators who can be reached, whose state has this member, with what is told of their users."""
+    return await pool.fetch(
+        """SELECT telegram_id AS telegram, access_hash, users.id AS user, role, language, name, grade, notifications,
+                  blocked, state
+           FROM chats JOIN users USING (telegram_id)
+           WHERE role = 'admin' AND NOT blocked AND unreachable_since IS NULL AND state ? $1
+           ORDER BY telegram_id LIMIT $2""",
+        name,
+        most,
+    )
+
+
 async def keep(pool: Pool, telegram: int, state: Mapping[str, JsonValue]) -> bool:
     """Replace the state of a chat; False when there is no such chat."""
     kept = await pool.fetchval(

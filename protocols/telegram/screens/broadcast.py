@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import structlog
 from pydantic import ValidationError
 
-from protocols.catalogue import Texts
+from protocols.catalogue import Texts, texts
 from protocols.messages import (
     Audience,
     Broadcast,
@@ -21,6 +21,7 @@ from protocols.messages import (
     Button,
     CancelBroadcast,
     ChangeAudience,
+    Chat,
     Conflict,
     CreateBroadcast,
     Invalid,
@@ -41,8 +42,8 @@ from protocols.telegram.screens.refusals import sorry
 from protocols.telegram.screens.screen import Screen, key, paragraphs, rows, to_menu
 from protocols.telegram.screens.start import GRADES
 from protocols.telegram.screens.subjects import subjects_of
-from protocols.telegram.turn import Turn
-from protocols.telegram.values import Flooded, Key, Keyboard, Offline, Styled, Wrote
+from protocols.telegram.turn import Asked, Sends, Turn
+from protocols.telegram.values import Flooded, Gone, Key, Keyboard, Offline, Outgoing, Peer, Refused, Styled, Wrote
 
 log = structlog.get_logger(__name__)
 
@@ -139,7 +140,8 @@ def progress_screen(t: Texts, broadcast: Broadcast) -> Screen:
     if broadcast.waiting is not None:
         lines.append(t(WAITING[broadcast.waiting]))
     words = paragraphs(join(*lines, sep="\n"), reasons_told(t, broadcast), problem_told(t, broadcast))
-    return Screen(words, _progress_keys(t, broadcast))
+    follows = broadcast.id if broadcast.state == "running" else None
+    return Screen(words, _progress_keys(t, broadcast), follows=follows)
 
 
 def _progress_keys(t: Texts, broadcast: Broadcast) -> Keyboard:
@@ -242,8 +244,8 @@ def _button(title: str, target: str, subjects: frozenset[str]) -> Button | None:
         return None
 
 
-async def press(turn: Turn, meant: OfBroadcast) -> Broadcast:
-    """Do what a button below a mass message says; how it is then. Raises a `Refusal`."""
+async def press(turn: Turn, meant: OfBroadcast) -> None:
+    """Do what a button below a mass message says. Raises a `Refusal`."""
     broadcast = await turn.ask(ShowBroadcast(user=turn.user, broadcast=meant.broadcast), Broadcast)
     match meant.verb:
         case "everyone" | "grade" | "subject" | "active":
@@ -262,7 +264,6 @@ async def press(turn: Turn, meant: OfBroadcast) -> Broadcast:
         await turn.show(draft_screen(turn.t, broadcast, await subjects_of(turn)))
     else:
         await turn.show(progress_screen(turn.t, broadcast))
-    return broadcast
 
 
 async def _commanded(turn: Turn, meant: OfBroadcast) -> Broadcast:
@@ -277,19 +278,26 @@ async def _commanded(turn: Turn, meant: OfBroadcast) -> Broadcast:
         return broadcast
 
 
-async def follow(turn: Turn, number: int) -> None:
-    """Let the progress bar of a running message edit itself until there is nothing more to see."""
-    running = True
+async def follow(ask: Asked, sender: Sends, chat: Chat, number: int) -> None:
+    """Let the progress bar that a chat shows edit itself until there is nothing more to see."""
+    t, peer, menu = texts(chat.language), Peer(chat.telegram, chat.access_hash), chat.state.get("menu")
+    running = isinstance(menu, int)
     while running:
+        assert isinstance(menu, int)
         await asyncio.sleep(FOLLOW_SECONDS)
         try:
-            broadcast = await turn.ask(ShowBroadcast(user=turn.user, broadcast=number), Broadcast)
-            there = await turn.refresh(progress_screen(turn.t, broadcast))
-            running = there and broadcast.state == "running"
+            broadcast = await ask(ShowBroadcast(user=chat.user, broadcast=number))
+            assert isinstance(broadcast, Broadcast)
+            screen = progress_screen(t, broadcast)
+            await sender.edit(peer, menu, Outgoing(screen.styled, screen.keyboard))
+            running = screen.follows is not None
         except (Unavailable, Offline) as error:
             log.debug("the progress of a mass message is not shown now", why=str(error))
         except Flooded as error:
             await asyncio.sleep(error.seconds)
+        except (Gone, Refused) as error:
+            log.debug("the progress of a mass message has no screen any more", why=str(error))
+            return
 
 
 COMMANDS: Final[dict[str, type[BroadcastCommand]]] = {

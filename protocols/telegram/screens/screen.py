@@ -19,12 +19,16 @@ LONGEST_DRAWN = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """`pictures` stand one below the other in the photo; `otherwise` is the text where they cannot be shown."""
+    """`pictures` stand one below the other in the photo; `otherwise` is the text where they cannot be shown.
+
+    `follows` is the mass message whose progress it shows, and goes on showing by itself.
+    """
 
     styled: Styled
     keyboard: Keyboard = ()
     pictures: tuple[Picture, ...] = ()
     otherwise: Styled | None = None
+    follows: int | None = None
 
 
 def paragraphs(*parts: str | Styled) -> Styled:

@@ -114,3 +114,22 @@ async def test_what_has_nothing_to_read_is_not_taken(center: DataCenter, service
     await admin.sees("A mass message")
     admin.send_photo(picture())
     await admin.sees("It needs words")
+
+
+async def test_after_a_crash_the_progress_bar_goes_on_by_itself(
+    center: DataCenter, service: Service, bank: Bank
+) -> None:
+    await people(center, service, 6, "Зоя")
+    admin = await administrator(center, service, "Patient")
+    admin.write("/broadcast")
+    await admin.sees("A mass message")
+    admin.write("Slowly")
+    await admin.sees("It goes to")
+    await admin.press("6")
+    await admin.sees("It goes to 1 person")
+    center.flood_next(600, "messages.sendMessage")
+    await admin.press("Start now")
+    await admin.sees("Telegram asked for a pause", timeout=30)
+    await service.kill()
+    await service.start()
+    await admin.sees("sent: 1 · blocked: 0 · failed: 0 · left: 0", timeout=60)
