@@ -73,7 +73,8 @@ class Joining:
 
     async def link(self, message: LinkAccounts) -> Linked:
         """Raises NotFound for a code that is wrong, spent or too old, TooMany after several such; Conflict when one
-        of the accounts is joined already; Unavailable when it is certain but not done yet.
+        of the accounts is joined already, and when the one from Telegram has a higher role, for whoever makes somebody
+        type their code shall not get that (it names `login` and `role`); Unavailable when it is certain but not done yet.
         """
         row = await accounts_sql.user_by_id(self._pool, message.user)
         if row is None:
@@ -97,6 +98,13 @@ class Joining:
         if begun == "no such code":
             raise NotFound("This code is wrong or too old, or was used already: make a new one on the web page")
         self._guesses.forget(guesser)
+        if isinstance(begun, sql.LowerRole):
+            raise Conflict(
+                f"This account has the role {begun.role!r}, which {begun.login!r}, who made this code, has not: no role "
+                "goes along by a code. If both are yours, an administrator gives that account the role first",
+                login=begun.login,
+                role=begun.role,
+            )
         if isinstance(begun, str):
             raise _in_the_way(begun)
         return begun

@@ -1,9 +1,10 @@
 """SQL of joining accounts: the record of a join that is under way, and the step that makes two users one."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from protocols.messages.base import ROLES
+from protocols.messages.base import ROLES, Role
 from storage.postgres.contests import move_entries
 from storage.postgres.pool import Connection, Pool, transaction
 
@@ -20,7 +21,15 @@ Obstacle: TypeAlias = Literal[
 ]
 
 
-async def begin(pool: Pool, source: int, hash_: bytes, now: datetime) -> int | Obstacle:
+@dataclass(frozen=True, slots=True)
+class LowerRole:
+    """The account that made the code may do less than the one that would become part of it, which has this role."""
+
+    login: str
+    role: Role
+
+
+async def begin(pool: Pool, source: int, hash_: bytes, now: datetime) -> int | Obstacle | LowerRole:
     """Spend a code and note, in one transaction, that `source` becomes part of the account that made it.
 
     Returns that account, or what is in the way; then the code stays good.
@@ -32,7 +41,7 @@ async def begin(pool: Pool, source: int, hash_: bytes, now: datetime) -> int | O
         if target == source:
             return "the same account"
         rows = await connection.fetch(
-            """SELECT id, login, telegram_id, blocked FROM users
+            """SELECT id, login, telegram_id, blocked, role FROM users
                WHERE id = ANY ($1) AND joined_into IS NULL ORDER BY id FOR NO KEY UPDATE""",
             [source, target],
         )
@@ -50,6 +59,8 @@ async def begin(pool: Pool, source: int, hash_: bytes, now: datetime) -> int | O
             return "has Telegram"
         if users[target]["blocked"]:
             return "blocked"
+        if ROLES.index(users[source]["role"]) > ROLES.index(users[target]["role"]):
+            return LowerRole(users[target]["login"], users[source]["role"])
         begun = await connection.fetchval(
             "INSERT INTO joins (source, target, asked_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING source",
             source,
@@ -89,7 +100,7 @@ async def complete(pool: Pool, source: int, target: int) -> bool:
     """
     async with transaction(pool) as connection:
         rows = await connection.fetch(
-            "SELECT id, telegram_id, role, joined_into FROM users WHERE id = ANY ($1) ORDER BY id FOR UPDATE",
+            "SELECT id, telegram_id, joined_into FROM users WHERE id = ANY ($1) ORDER BY id FOR UPDATE",
             [source, target],
         )
         users = {row["id"]: row for row in rows}
@@ -99,10 +110,10 @@ async def complete(pool: Pool, source: int, target: int) -> bool:
             await connection.execute(
                 "UPDATE users SET telegram_id = NULL, role = 'student', joined_into = $2 WHERE id = $1", source, target
             )
-            # Who has asked for silence in one of them is not written to; what they may do in one of them they may
-            # go on doing; the rest is what they chose in `target`.
+            # Who has asked for silence in one of them is not written to; the rest is what they chose in `target`.
+            # So is the role: nobody gets one by a code that somebody was made to type.
             await connection.execute(
-                """UPDATE users SET telegram_id = $3, role = $4, grade = coalesce(users.grade, former.grade),
+                """UPDATE users SET telegram_id = $3, grade = coalesce(users.grade, former.grade),
                        notifications = users.notifications AND former.notifications,
                        registered_at = least(users.registered_at, former.registered_at),
                        last_seen_at = greatest(users.last_seen_at, former.last_seen_at)
@@ -110,7 +121,6 @@ async def complete(pool: Pool, source: int, target: int) -> bool:
                 source,
                 target,
                 users[source]["telegram_id"],
-                max((user["role"] for user in users.values()), key=ROLES.index),
             )
             await connection.execute("UPDATE reports SET user_id = $2 WHERE user_id = $1", source, target)
             await move_entries(connection, source, target)

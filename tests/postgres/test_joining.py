@@ -184,19 +184,45 @@ async def test_what_either_has_done_is_the_one_accounts_and_is_counted_once(hous
     assert await house.pool.fetchval("SELECT count(*) FROM answers WHERE user_id = $1", web) == 8
 
 
-@pytest.mark.parametrize(
-    ("web_role", "telegram_role", "role"),
-    [("student", "admin", "admin"), ("editor", "admin", "admin"), ("admin", "student", "admin")],
-)
-async def test_the_one_account_has_the_higher_role_and_what_is_left_of_the_other_has_none(
-    house: House, web_role: str, telegram_role: str, role: str
-) -> None:
+async def with_roles(house: House, web_role: str, telegram_role: str) -> tuple[int, int]:
     web, telegram = await house.web(), await house.telegram()
     for user, given in ((web, web_role), (telegram, telegram_role)):
         await house.pool.execute("UPDATE users SET role = $2 WHERE id = $1", user, given)
+    return web, telegram
+
+
+@pytest.mark.parametrize(("web_role", "telegram_role"), [("admin", "student"), ("editor", "editor")])
+async def test_the_one_account_has_the_web_accounts_role_and_what_is_left_of_the_other_has_none(
+    house: House, web_role: str, telegram_role: str
+) -> None:
+    web, telegram = await with_roles(house, web_role, telegram_role)
     linked = await house.link(telegram, await house.code(web))
-    assert linked.profile.role == role
+    assert linked.profile.role == web_role
     assert await house.pool.fetchval("SELECT role FROM users WHERE id = $1", telegram) == "student"
+
+
+@pytest.mark.parametrize(("web_role", "telegram_role"), [("student", "admin"), ("editor", "admin")])
+async def test_who_is_made_to_type_a_code_does_not_give_their_role_away(
+    house: House, web_role: str, telegram_role: str
+) -> None:
+    web, telegram = await with_roles(house, web_role, telegram_role)
+    code = await house.code(web)
+    with pytest.raises(Conflict) as refused:
+        await house.link(telegram, code)
+    assert refused.value.details == {"login": "anna", "role": telegram_role}
+    assert await house.telegram() == telegram
+    assert await house.pool.fetchval("SELECT role FROM users WHERE id = $1", web) == web_role
+    await house.pool.execute("UPDATE users SET role = $2 WHERE id = $1", web, telegram_role)
+    assert (await house.link(telegram, code)).profile.id == web, "the code is still good"
+
+
+async def test_a_role_that_was_given_while_accounts_are_being_joined_does_not_go_along(house: House) -> None:
+    web, telegram = await house.web(), await house.telegram()
+    await begun(house, web, telegram)
+    await house.pool.execute("UPDATE users SET role = 'admin' WHERE id = $1", telegram)
+    await house.joining.drive()
+    assert await house.telegram() == web
+    assert await house.pool.fetchval("SELECT role FROM users WHERE id = $1", web) == "student"
 
 
 async def test_what_is_left_of_a_joined_account_is_no_administrator(house: House) -> None:

@@ -126,7 +126,14 @@ async def link(turn: Turn, given: str, *, below: bool = False) -> None:
     except (NotFound, Invalid, Conflict) as refusal:
         turn.expect("code")
         notice = t("❗️ This code is not known, or it is too old. Please ask for a new one.")
-        if isinstance(refusal, Conflict):
+        if isinstance(refusal, Conflict) and "role" in refusal.details:
+            notice = t(
+                "❗️ Not joined: you have more rights here than the account {login} on the website, and it would get "
+                "them. If it is not yours, somebody wanted your rights. If it is, have it given the same role first, "
+                "on the page of users; then write the code again.",
+                login=str(refusal.details["login"]),
+            )
+        elif isinstance(refusal, Conflict):
             notice = t("❗️ These two cannot be joined: one of them is joined with another account already.")
         await turn.show(link_screen(t, notice=notice), below=below)
         return
