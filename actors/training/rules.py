@@ -55,6 +55,7 @@ from protocols.messages import (
     SessionErased,
     SessionLeft,
     SetFavorite,
+    ShowLastAnswer,
     ShowTraining,
     SkipQuestion,
     StartTraining,
@@ -143,6 +144,10 @@ def decide(state: SessionState, command: SessionCommand, context: Context) -> tu
             return (_finished(state, training, context.now, "student"),) if training.open else ()
         case ShowTraining():
             return _show(state, command)
+        case ShowLastAnswer():
+            if state.training is None or not state.training.answers:
+                raise NotFound("nothing was answered in the last training")
+            return ()
         case SetFavorite():
             return _favorite(state, command, context)
         case EraseSession():

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from actors.training.grading import grade, verdict_of
 from actors.training.rules import Bank, Context, contest_training, own_training
+from actors.training.selection import contains
 from actors.training.state import UNTOUCHED, Answer, SessionState, TrainingState, training_id
 from protocols.messages import (
     AcceptedNumber,
@@ -24,6 +25,7 @@ from protocols.messages import (
     GiveAnswer,
     Invalid,
     JoinInto,
+    LastAnswer,
     MatchQuestion,
     Message,
     MultipleQuestion,
@@ -35,6 +37,7 @@ from protocols.messages import (
     Reviewed,
     SessionCommand,
     SessionMemory,
+    ShowLastAnswer,
     ShownChoice,
     ShownQuestion,
     ShowTraining,
@@ -65,13 +68,15 @@ def reply(state: SessionState, command: SessionCommand, context: Context) -> Mes
             return Skipped(next=shown_now(training, context.bank), progress=progress(training))
         case StartTraining() | FinishTraining() | ShowTraining():
             assert state.training is not None
-            return training_view(state.user, state.training, context)
+            return training_view(state, state.training, context)
+        case ShowLastAnswer():
+            return last_answer(state, context.bank)
         case TakeContest():
             taken = contest_training(state, command.contest)
             assert taken is not None
             if state.training is None or taken != training_id(state.user, state.training.number):
                 return ContestTaken(training=taken)
-            return training_view(state.user, state.training, context)
+            return training_view(state, state.training, context)
         case JoinInto():
             return SessionMemory(
                 trainings=state.trainings,
@@ -83,13 +88,13 @@ def reply(state: SessionState, command: SessionCommand, context: Context) -> Mes
     return Done()
 
 
-def training_view(user: int, training: TrainingState, context: Context) -> Training:
+def training_view(state: SessionState, training: TrainingState, context: Context) -> Training:
     """A training with its current question while it is open, with its summary once it is finished and may be told."""
-    contest, bank = training.contest, context.bank
+    contest, bank, position = training.contest, context.bank, training.current()
     results_at = None if contest is None else contest.results_at
     told = results_at is None or context.now >= results_at
     return Training.trusted(
-        id=training_id(user, training.number),
+        id=training_id(state.user, training.number),
         subject=training.subject,
         mode=training.mode,
         size=len(training.questions),
@@ -103,6 +108,23 @@ def training_view(user: int, training: TrainingState, context: Context) -> Train
         contest=None if contest is None else contest.id,
         extended_seconds=0.0 if contest is None else contest.extended / _SECOND,
         results_at=None if results_at is None else moment(results_at),
+        favorite=position is not None and contains(state.favorites, training.questions[position]),
+    )
+
+
+def last_answer(state: SessionState, bank: Bank) -> LastAnswer:
+    """The answer that was given last, and what became of it."""
+    training = state.training
+    assert training is not None
+    number = training.answers[-1].question
+    question = bank.question(number)
+    return LastAnswer(
+        training=training_id(state.user, training.number),
+        subject=training.subject,
+        question=shown(question, number, training.subject, training.seed),
+        response=training.answers[-1].response,
+        verdict=_verdict(training, number, question.id, bank),
+        favorite=contains(state.favorites, number),
     )
 
 
@@ -110,11 +132,14 @@ def verdict(state: SessionState, command: GiveAnswer, bank: Bank) -> Verdict:
     """What became of an answer that is in the state; in an exam only that it was taken."""
     training = state.training
     assert training is not None
-    number = bank.find(command.question, training.subject)
+    return _verdict(training, bank.find(command.question, training.subject), command.question, bank)
+
+
+def _verdict(training: TrainingState, number: int, id: str, bank: Bank) -> Verdict:
     following, so_far = shown_now(training, bank), progress(training)
     if training.mode == "exam":
         return Verdict.trusted(
-            question=command.question,
+            question=id,
             score=None,
             verdict=None,
             key=None,
@@ -127,7 +152,7 @@ def verdict(state: SessionState, command: GiveAnswer, bank: Bank) -> Verdict:
     assert answer is not None
     question = bank.question(number)
     return Verdict.trusted(
-        question=command.question,
+        question=id,
         score=answer.score,
         verdict=verdict_of(answer.score),
         key=key_of(question),

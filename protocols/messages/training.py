@@ -75,6 +75,10 @@ class ShowTraining(SessionCommand):
     training: str | None = None
 
 
+class ShowLastAnswer(SessionCommand):
+    """The answer that was given last, in the training that the session remembers, and what became of it."""
+
+
 class SetFavorite(SessionCommand):
     question: int
     favorite: bool
@@ -144,6 +148,7 @@ _SESSION_COMMANDS: frozenset[type[object]] = frozenset(
         SkipQuestion,
         FinishTraining,
         ShowTraining,
+        ShowLastAnswer,
         SetFavorite,
         EraseSession,
         JoinInto,
@@ -322,6 +327,17 @@ class Verdict(Message):
     progress: Progress
 
 
+class LastAnswer(Message):
+    """The verdict is as it was told, but for what comes next now."""
+
+    training: str
+    subject: str
+    question: ShownQuestion
+    response: Any
+    verdict: Verdict
+    favorite: bool
+
+
 class Skipped(Message):
     next: ShownQuestion | None
     progress: Progress
@@ -372,6 +388,7 @@ class Training(Message):
     """`extended_seconds` were given back because of outages, and are in `deadline`.
 
     `results_at` is when a contest tells what its training was worth; until then there is no `summary`.
+    `favorite`: the question that is asked now is among the user's favourites.
     """
 
     id: str
@@ -388,3 +405,4 @@ class Training(Message):
     contest: int | None = None
     extended_seconds: float = 0.0
     results_at: datetime | None = None
+    favorite: bool = False

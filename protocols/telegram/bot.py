@@ -48,12 +48,11 @@ from protocols.telegram.screens import (
     subjects,
     training,
 )
-from protocols.telegram.turn import Asked, LastVerdict, Sends, Turn, identity_of, person_name, random_id_of
+from protocols.telegram.turn import Asked, Sends, Turn, identity_of, person_name, random_id_of
 from protocols.telegram.values import Blocked, Incoming, Outgoing, Pressed, Styled, Unreachable, Wrote
 
 log = structlog.get_logger(__name__)
 
-REMEMBERED_CHATS = 50_000
 REMEMBERED_PRESSES = 10_000
 ELSEWHERE: Language = "en"  # is spoken with people of all other languages
 LONGEST_WORD = 64  # of a command and of what follows it
@@ -66,10 +65,8 @@ class Bot:
     def __init__(self, ask: Asked, sender: Sends) -> None:
         self._ask = ask
         self._sender = sender
-        # Forgotten by a restart; then a second tap on an answered question shows the next one, and no more.
         self._followers: dict[int, asyncio.Task[None]] = {}  # by chat: progress bars that edit themselves
         self._handled: set[int] | None = set()  # chats in which something was done, until the bars of before go on
-        self._verdicts: LRUCache[int, LastVerdict] = LRUCache(REMEMBERED_CHATS)
         self._answered: LRUCache[int, None] = LRUCache(REMEMBERED_PRESSES)  # that failed after they were answered
 
     async def begin(self) -> None:
@@ -110,7 +107,7 @@ class Bot:
         if self._handled is not None:
             self._handled.add(incoming.sender.peer.telegram)
         await self._unfollow(incoming.sender.peer.telegram)
-        turn = Turn(self._ask, self._sender, await self._meet(incoming), incoming, self._verdicts)
+        turn = Turn(self._ask, self._sender, await self._meet(incoming), incoming)
         try:
             try:
                 await self._take(turn, incoming)

@@ -97,13 +97,11 @@ class OfQuestion:
     """Something about the question that is being asked, if it is still the one that `token` stands for.
 
     `picked` is the response so far, in letters: what is ticked, the order so far, or the partner of each on the left.
-    `starred`: the star was lit when the button was made.
     """
 
     verb: QuestionVerb
     token: str
     picked: str = ""
-    starred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +145,7 @@ _FORMS: Final = {
     "g": re.compile(r"g:([a-z-]+)"),
     "c": re.compile(r"c:([a-z]+):([a-z0-9-]{0,8})"),
     "s": re.compile(rf"s:([a-z]+):{_TOKEN}:([A-Za-z0-9._-]{{0,32}})"),
-    "q": re.compile(rf"q:([a-z-]+):{_TOKEN}:([01])([a-z]{{0,26}})"),
+    "q": re.compile(rf"q:([a-z-]+):{_TOKEN}:([a-z]{{0,26}})"),
     "k": re.compile(rf"k:([a-z]+):{_TOKEN}:([^\x00-\x20]+)"),
     "b": re.compile(r"b:([a-z]+):([1-9][0-9]{0,17}):([A-Za-z0-9_-]{0,8})"),
     "o": re.compile(r"o:([a-z]+):([1-9][0-9]{0,17})"),
@@ -198,8 +196,8 @@ def _written(value: Pressable) -> bytes:
             text = f"c:{setting}:{chosen}"
         case OfSubject(verb, token, chosen):
             text = f"s:{verb}:{token}:{chosen}"
-        case OfQuestion(verb, token, picked, starred):
-            text = f"q:{verb}:{token}:{int(starred)}{picked}"
+        case OfQuestion(verb, token, picked):
+            text = f"q:{verb}:{token}:{picked}"
         case OfKnown(verb, subject, question):
             text = f"k:{verb}:{subject}:{question}"
         case OfBroadcast(verb, broadcast, chosen):
@@ -224,7 +222,7 @@ def _read(letter: str, found: re.Match[str]) -> Pressable | None:
             return None if of_subject is None else OfSubject(of_subject, found[2], found[3])
         case "q":
             of_question = _QUESTION_VERBS.get(found[1])
-            return None if of_question is None else OfQuestion(of_question, found[2], found[4], found[3] == "1")
+            return None if of_question is None else OfQuestion(of_question, found[2], found[3])
         case "k":
             of_known = _KNOWN_VERBS.get(found[1])
             return None if of_known is None else OfKnown(of_known, found[2], found[3])

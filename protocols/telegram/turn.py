@@ -15,8 +15,7 @@ What is remembered of a chat (`Chat.state`), all of it optional:
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, Literal, Protocol, TypeAlias, TypeVar
@@ -31,9 +30,11 @@ from protocols.messages import (
     File,
     KeepChat,
     Language,
+    LastAnswer,
     MeetChat,
     Message,
     NotFound,
+    ShowLastAnswer,
     ShowTraining,
     ShowTrainingById,
     Training,
@@ -76,14 +77,6 @@ class Sends(Protocol):
     async def set_commands(self, language: Language | Literal[""], commands: Mapping[str, str]) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class LastVerdict:
-    """`question` is its token; `screen` is None as soon as the student was shown it."""
-
-    question: str
-    screen: Screen | None
-
-
 class Turn:
     """`state` may be changed; `keep` writes it down if it was."""
 
@@ -93,9 +86,7 @@ class Turn:
         sender: Sends,
         chat: Chat,
         incoming: Wrote | Pressed,
-        verdicts: MutableMapping[int, LastVerdict],
     ) -> None:
-        """`verdicts`: the last one of each chat."""
         self._ask = ask
         self._sender = sender
         self.chat = chat
@@ -108,7 +99,6 @@ class Turn:
         self._sent = 0
         self._replaces_pressed = True
         self._toasted = False
-        self._verdicts = verdicts
 
     @property
     def identity(self) -> str:
@@ -136,6 +126,13 @@ class Turn:
             return await self.ask(ShowTraining(user=self.user, training=training, platform="telegram"), Training)
         except NotFound:
             return await self.ask(ShowTrainingById(user=self.user, training=training), Training)
+
+    async def last_answer(self) -> LastAnswer | None:
+        """The one that was given last, here or in another client; None where the session remembers none."""
+        try:
+            return await self.ask(ShowLastAnswer(user=self.user, platform="telegram"), LastAnswer)
+        except NotFound:
+            return None
 
     async def meet_again(self) -> None:
         """Take note of what has changed of the account: its language, its name, or whose the chat is."""
@@ -261,18 +258,6 @@ class Turn:
 
     async def fetch(self, attachment: Attachment) -> bytes:
         return await self._sender.fetch(attachment)
-
-    async def show_verdict(self, question: str, screen: Screen) -> None:
-        """Show what became of the answer to the question of this token; see `last_verdict`."""
-        self._verdicts[self.peer.telegram] = LastVerdict(question, screen)
-        self.expect_nothing()
-        await self.show(screen)
-        self._verdicts[self.peer.telegram] = LastVerdict(question, None)
-
-    def last_verdict(self, question: str) -> LastVerdict | None:
-        """The verdict on the question of this token, if it was the last one here."""
-        last = self._verdicts.get(self.peer.telegram)
-        return last if last is not None and last.question == question else None
 
     # --- What is remembered ---------------------------------------------------------------------------------
 

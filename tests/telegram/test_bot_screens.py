@@ -41,6 +41,7 @@ from protocols.telegram.values import Key
 BANKS = Path(__file__).resolve().parents[2] / "banks"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RU, EN = texts("ru"), texts("en")
+TOKEN = "AAAAAAAA"
 
 
 def choices(*texts: str) -> tuple[ShownChoice, ...]:
@@ -284,7 +285,7 @@ def verdict(**more: object) -> Verdict:
 
 
 def test_a_wrong_answer_is_told_with_the_right_one_in_words() -> None:
-    screen = verdict_screen(EN, "biology", "17-3", question("single"), "id-0", verdict())
+    screen = verdict_screen(EN, "17-3", TOKEN, question("single"), "id-0", verdict(), favorite=False)
     for expected in ("❌ Not right", "Your answer: Oak", "Right answer: Elm", "Because it is so.", "7 questions left"):
         assert expected in screen.styled.text
     assert "id-" not in screen.styled.text
@@ -292,14 +293,14 @@ def test_a_wrong_answer_is_told_with_the_right_one_in_words() -> None:
 
 def test_a_right_answer_does_not_tell_the_key_again() -> None:
     right = verdict(score=1.0, verdict="correct")
-    screen = verdict_screen(RU, "biology", "17-3", question("single"), "id-1", right)
+    screen = verdict_screen(RU, "17-3", TOKEN, question("single"), "id-1", right, favorite=False)
     assert "✅ Верно!" in screen.styled.text
     assert "Верный ответ" not in screen.styled.text
 
 
 def test_a_partly_right_answer_tells_its_share() -> None:
     partly = verdict(score=0.5, verdict="partial", key=["id-0", "id-1"])
-    screen = verdict_screen(RU, "biology", "17-3", question("multiple"), ["id-0"], partly)
+    screen = verdict_screen(RU, "17-3", TOKEN, question("multiple"), ["id-0"], partly, favorite=False)
     assert "🟡 Верно частично: 50" in screen.styled.text
     assert "Верный ответ: Oak; Elm" in screen.styled.text
 
@@ -308,7 +309,7 @@ def test_what_was_typed_is_never_markup() -> None:
     typed = "**x** [y](https://example.org) $z$ <b> `c` \\* _d_"
     asked = question("text")
     told = verdict(key={"accept": ["*star*"]}, explanation="")
-    screen = verdict_screen(EN, "biology", "17-3", asked, typed, told)
+    screen = verdict_screen(EN, "17-3", TOKEN, asked, typed, told, favorite=False)
     assert f"Your answer: {typed}" in screen.styled.text
     assert "Right answer: *star*" in screen.styled.text
     assert {entity.type for entity in screen.styled.entities} == {"bold"}
@@ -340,13 +341,13 @@ def test_what_no_longer_fits_a_changed_question_is_told_as_it_is() -> None:
 def test_a_verdict_that_is_long_keeps_the_answer_and_is_taken() -> None:
     long = verdict(explanation="word " * 3000)
     for image in (None, "f" * 64):
-        screen = verdict_screen(EN, "biology", "17-3", question("single", image=image), "id-0", long)
+        screen = verdict_screen(EN, "17-3", TOKEN, question("single", image=image), "id-0", long, favorite=False)
         assert_taken(screen)
         assert "Right answer: Elm" in screen.styled.text
 
 
 def test_the_picture_stays_below_the_verdict_where_its_words_fit() -> None:
-    screen = verdict_screen(EN, "biology", "17-3", question("single", image="f" * 64), "id-0", verdict())
+    screen = verdict_screen(EN, "17-3", TOKEN, question("single", image="f" * 64), "id-0", verdict(), favorite=False)
     assert screen.pictures == (ShowFile(file="f" * 64),)
 
 

@@ -26,19 +26,13 @@ class Asking:
     question: ShownQuestion
     topic: str
     picked: str = ""
-    starred: bool = False
 
     @property
     def token(self) -> str:
         return question_token(self.training.id, self.question.id, self.training.progress.skipped)
 
-    def meaning(self, verb: QuestionVerb, picked: str | None = None, *, starred: bool | None = None) -> OfQuestion:
-        return OfQuestion(
-            verb,
-            self.token,
-            self.picked if picked is None else picked,
-            self.starred if starred is None else starred,
-        )
+    def meaning(self, verb: QuestionVerb, picked: str | None = None) -> OfQuestion:
+        return OfQuestion(verb, self.token, self.picked if picked is None else picked)
 
 
 def question_screen(t: Texts, asking: Asking, now: datetime, notice: str = "") -> Screen:
@@ -176,9 +170,9 @@ def _tick(asking: Asking, place: int, name: str) -> Key:
 
 def _other_keys(t: Texts, asking: Asking) -> Keyboard:
     star = (
-        key(t("★ Favourite"), asking.meaning("unstar", starred=False))
-        if asking.starred
-        else key(t("☆ Favourite"), asking.meaning("star", starred=True))
+        key(t("★ Favourite"), asking.meaning("unstar"))
+        if asking.training.favorite
+        else key(t("☆ Favourite"), asking.meaning("star"))
     )
     return (
         (key(t("⏭ Skip"), asking.meaning("skip")), key(t("🏁 Finish"), asking.meaning("finish"))),

@@ -13,7 +13,6 @@ from protocols.messages import (
     FinishTraining,
     GiveAnswer,
     Invalid,
-    Kind,
     ListTrainings,
     NotFound,
     SetFavoriteById,
@@ -51,26 +50,23 @@ async def show_question(
     training: Training,
     *,
     picked: str = "",
-    starred: bool = False,
     notice: str = "",
     below: bool = False,
 ) -> None:
     if training.question is None:
         await show_summary(turn, await turn.training(training.id), notice=notice, below=below)
         return
-    asking = await asked(turn, training, training.question, picked, starred)
+    asking = await asked(turn, training, training.question, picked)
     if training.question.kind in TYPED:
-        turn.expect("answer", training=training.id, question=training.question.id, kind=training.question.kind)
+        turn.expect("answer", training=training.id, question=training.question.id)
     else:
         turn.expect_nothing()
     await turn.show(question_screen(turn.t, asking, turn.now, notice), below=below)
 
 
-async def asked(
-    turn: Turn, training: Training, question: ShownQuestion, picked: str = "", starred: bool = False
-) -> Asking:
+async def asked(turn: Turn, training: Training, question: ShownQuestion, picked: str = "") -> Asking:
     topic = topic_of(await subjects_of(turn), training.subject, question.topic)
-    return Asking(training, question, topic, picked, starred)
+    return Asking(training, question, topic, picked)
 
 
 async def after_the_end(turn: Turn, *, notice: str = "", below: bool = False) -> None:
@@ -94,24 +90,19 @@ def ended_by_time(training: Training) -> bool:
 
 async def press(turn: Turn, meant: OfQuestion) -> None:
     """A button below a question. Its token must be that of the question that is asked now."""
-    last = turn.last_verdict(meant.token)
-    if last is not None:
-        if last.screen is None:  # a finger that tapped twice: the verdict stays
-            await turn.toast(turn.t("This question is answered already."))
-        else:  # the answer was taken, but Telegram was not there to show what became of it
-            await turn.show_verdict(meant.token, last.screen)
-        return
+    training: Training | None
     try:
         training = await turn.open_training()
     except NotFound:
-        await turn.toast(turn.t("This training is finished."))
-        await after_the_end(turn)
-        return
-    question = training.question
-    assert question is not None, "an open training is at a question"
-    if question_token(training.id, question.id, training.progress.skipped) != meant.token:
-        await turn.toast(turn.t("That was an earlier question; this is the one that is asked now."))
-        await show_question(turn, training)
+        training = None
+    question = None if training is None else training.question
+    if (
+        training is None
+        or question is None
+        or question_token(training.id, question.id, training.progress.skipped) != meant.token
+    ):
+        if not await _press_answered(turn, meant):
+            await _show_present(turn, training)
         return
     if not is_partial(question, meant.picked) and meant.verb != "done":
         await turn.toast(turn.t("This button does not fit any more."))
@@ -125,20 +116,58 @@ async def press(turn: Turn, meant: OfQuestion) -> None:
                 return
             await answer(turn, training, question, response)
         case "show" | "pick":
-            await show_question(turn, training, picked=meant.picked, starred=meant.starred)
+            await show_question(turn, training, picked=meant.picked)
         case "star" | "unstar":
             await set_favorite(turn, question.subject, question.id, meant.verb == "star")
-            await show_question(turn, training, picked=meant.picked, starred=meant.starred)
+            training = training.model_copy(update={"favorite": meant.verb == "star"})
+            await show_question(turn, training, picked=meant.picked)
         case "skip":
             await skip(turn, training, question)
         case "report":
             await ask_report(turn, question.subject, question.id)
         case "finish":
-            asking = await asked(turn, training, question, meant.picked, meant.starred)
+            asking = await asked(turn, training, question, meant.picked)
             await turn.show(finish_screen(turn.t, asking))
         case "finish-now":
             ended = await turn.ask(FinishTraining(user=turn.user, training=training.id, platform="telegram"), Training)
             await show_summary(turn, ended)
+
+
+async def _press_answered(turn: Turn, meant: OfQuestion) -> bool:
+    """A button of the question that was answered last: below its verdict, or below the question itself, by a finger
+    that tapped twice or before a crash, which hid the verdict. False: it is about another question.
+    """
+    last = await turn.last_answer()
+    if last is None or last.verdict.verdict is None:
+        return False
+    question, skipped, favorite = last.question, last.verdict.progress.skipped, last.favorite
+    # A question that came back was among the skipped ones until it was answered.
+    if meant.token not in [question_token(last.training, question.id, count) for count in (skipped, skipped + 1)]:
+        return False
+    match meant.verb:
+        case "report":
+            await ask_report(turn, question.subject, question.id)
+            return True
+        case "star" | "unstar":
+            favorite = meant.verb == "star"
+            await set_favorite(turn, question.subject, question.id, favorite)
+        case _:
+            await turn.toast(turn.t("This question is answered already."))
+    turn.expect_nothing()
+    await turn.show(
+        verdict_screen(turn.t, last.training, meant.token, question, last.response, last.verdict, favorite=favorite)
+    )
+    return True
+
+
+async def _show_present(turn: Turn, training: Training | None) -> None:
+    """What is asked now, instead of what an old button is about."""
+    if training is None:
+        await turn.toast(turn.t("This training is finished."))
+        await after_the_end(turn)
+    else:
+        await turn.toast(turn.t("That was an earlier question; this is the one that is asked now."))
+        await show_question(turn, training)
 
 
 async def set_favorite(turn: Turn, subject: str, question: str, favorite: bool) -> None:
@@ -148,10 +177,10 @@ async def set_favorite(turn: Turn, subject: str, question: str, favorite: bool) 
 
 
 async def skip(turn: Turn, training: Training, question: ShownQuestion) -> None:
-    skipped = await turn.ask(
+    await turn.ask(
         SkipQuestion(user=turn.user, training=training.id, question=question.id, platform="telegram"), Skipped
     )
-    await show_question(turn, training.model_copy(update={"question": skipped.next, "progress": skipped.progress}))
+    await show_question(turn, await turn.training(training.id))
 
 
 async def answer(turn: Turn, training: Training, question: ShownQuestion, response: Any) -> None:
@@ -174,10 +203,11 @@ async def answer(turn: Turn, training: Training, question: ShownQuestion, respon
         return
     if verdict.verdict is None:
         await turn.toast(turn.t("Taken."))
-        await show_question(turn, training.model_copy(update={"question": verdict.next, "progress": verdict.progress}))
+        await show_question(turn, await turn.training(training.id))
         return
-    screen = verdict_screen(turn.t, training.subject, training.id, question, response, verdict)
-    await turn.show_verdict(question_token(training.id, question.id, training.progress.skipped), screen)
+    token = question_token(training.id, question.id, training.progress.skipped)
+    turn.expect_nothing()
+    await turn.show(verdict_screen(turn.t, training.id, token, question, response, verdict, favorite=training.favorite))
 
 
 # --- Typing ---------------------------------------------------------------------------------------------------
@@ -188,12 +218,12 @@ async def typed(turn: Turn, text: str, expected: Mapping[str, str]) -> None:
     training = await turn.training(expected.get("training", ""))
     question = training.question
     if question is None or question.id != expected.get("question"):
-        # It may have been answered by this very message, before a crash: then the verdict is the same, and is
-        # shown without the words of the question, which only the session knew.
-        kind: Kind = "number" if expected.get("kind") == "number" else "text"
-        question = ShownQuestion(
-            id=expected.get("question", ""), subject=training.subject, topic="", kind=kind, difficulty=1, text=""
-        )
+        # It may have been answered by this very message, before a crash: then the verdict is the same.
+        last = await turn.last_answer()
+        if last is None or (last.training, last.question.id) != (training.id, expected.get("question")):
+            await go_on(turn, notice=turn.t("This question is answered already."))
+            return
+        question, training = last.question, training.model_copy(update={"favorite": last.favorite})
     await answer(turn, training, question, text.replace("\0", ""))
 
 

@@ -15,7 +15,7 @@ from protocols.messages import (
     Verdict,
     VerdictName,
 )
-from protocols.telegram.callbacks import Go, OfKnown, OfSubject, Review, fits, subject_token
+from protocols.telegram.callbacks import Go, OfKnown, OfQuestion, OfSubject, Review, fits, subject_token
 from protocols.telegram.markup import CAPTION_UNITS, MESSAGE_UNITS, bold, cut, join, needs_picture, styled, utf16_len
 from protocols.telegram.screens.screen import Picture, Screen, drawn, key, paragraphs
 from protocols.telegram.screens.words import VERDICT_MARKS, HasChoices, escaped, in_words, key_in_words
@@ -23,9 +23,11 @@ from protocols.telegram.values import Key, Keyboard, Styled
 
 
 def verdict_screen(
-    t: Texts, subject: str, training: str, question: ShownQuestion, given: Any, verdict: Verdict
+    t: Texts, training: str, token: str, question: ShownQuestion, given: Any, verdict: Verdict, *, favorite: bool
 ) -> Screen:
-    """The verdict on an answer in practice. `given` is the response (Any: JSON) to `question`."""
+    """The verdict on an answer in practice. `given` is the response (Any: JSON) to `question`, for which `token` stood
+    when it was asked.
+    """
     assert verdict.verdict is not None
     assert verdict.score is not None
     title = verdict_title(t, verdict.verdict, verdict.score)
@@ -38,7 +40,13 @@ def verdict_screen(
         image=question.image,
         told=[told, *more],
         foot=progress_line(t, verdict.progress),
-        keyboard=((ahead,), *about_keys(t, subject, question.id)),
+        keyboard=(
+            (ahead,),
+            (
+                _star(t, OfQuestion("unstar" if favorite else "star", token), favorite),
+                key(t("⚠️ Mistake?"), OfQuestion("report", token)),
+            ),
+        ),
     )
 
 
@@ -71,14 +79,18 @@ def progress_line(t: Texts, progress: Progress) -> str:
     return right + " · " + t.plural("{n} question left", "{n} questions left", progress.left)
 
 
-def about_keys(t: Texts, subject: str, question: str, *, starred: bool = False) -> Keyboard:
+def _star(t: Texts, meaning: OfQuestion | OfKnown, favorite: bool) -> Key:
+    return key(t("★ Favourite") if favorite else t("☆ Favourite"), meaning)
+
+
+def about_keys(t: Texts, subject: str, question: str) -> Keyboard:
     """Keys for any question; one whose own id is too long for a button has none."""
     place = subject_token(subject)
-    star = OfKnown("unstar" if starred else "star", place, question)
+    star = OfKnown("star", place, question)
     report = OfKnown("report", place, question)
     if not fits(star) or not fits(report):
         return ()
-    return ((key(t("★ Favourite") if starred else t("☆ Favourite"), star), key(t("⚠️ Mistake?"), report)),)
+    return ((_star(t, star, False), key(t("⚠️ Mistake?"), report)),)
 
 
 def _told(*, title: Styled, question: str, image: str | None, told: list[str], foot: str, keyboard: Keyboard) -> Screen:
