@@ -38,9 +38,7 @@ values = st.one_of(
     st.builds(Go, st.sampled_from(get_args(Place))),
     st.builds(Choose, st.sampled_from(get_args(Setting)), st.text("az09-", max_size=8)),
     st.builds(OfSubject, st.sampled_from(get_args(SubjectVerb)), tokens, st.text("azAZ09._-", max_size=20)),
-    st.builds(
-        OfQuestion, st.sampled_from(get_args(QuestionVerb)), tokens, st.text(LETTERS, max_size=26), st.booleans()
-    ),
+    st.builds(OfQuestion, st.sampled_from(get_args(QuestionVerb)), tokens, st.text(LETTERS, max_size=26)),
     st.builds(OfKnown, st.sampled_from(get_args(KnownVerb)), tokens, st.text("яa0.:/", min_size=1, max_size=22)),
     st.builds(OfContest, st.sampled_from(get_args(ContestVerb)), st.integers(1, 10**18 - 1)),
     st.builds(Review, st.from_regex(r"[0-9]{1,19}-[0-9]{1,9}", fullmatch=True), st.integers(0, 200)),

@@ -16,6 +16,7 @@ from protocols.messages import (
     Message,
     Response,
     SessionCommand,
+    ShowTraining,
     Skipped,
     SkipQuestion,
     StartTraining,
@@ -79,6 +80,12 @@ class Session:
         answer = self.ask(SkipQuestion(user=7, training=self.id, question=self.name(position)))
         assert isinstance(answer, Skipped)
         return answer
+
+    def show(self) -> Training:
+        """The open training."""
+        training = self.ask(ShowTraining(user=7))
+        assert isinstance(training, Training)
+        return training
 
     def finish(self) -> Training:
         answer = self.ask(FinishTraining(user=7, training=self.id))

@@ -15,10 +15,12 @@ from protocols.messages import (
     FinishTraining,
     GiveAnswer,
     Invalid,
+    LastAnswer,
     NotFound,
     Progress,
     QuestionAnswered,
     SetFavorite,
+    ShowLastAnswer,
     ShowTraining,
     SkipQuestion,
     StartTraining,
@@ -409,6 +411,45 @@ def test_favorites_are_a_set(session: Session) -> None:
     assert len(session.journal) == 3
     session.start(filters={"only": "favorites"})
     assert list(session.training.questions) == [5]
+
+
+def test_a_training_tells_whether_the_question_that_is_asked_is_a_favorite(session: Session) -> None:
+    session.start()
+    now, later = session.training.questions[:2]
+    session.ask(SetFavorite(user=7, question=now, favorite=True))
+    assert session.show().favorite
+    session.ask(SetFavorite(user=7, question=now, favorite=False))
+    session.ask(SetFavorite(user=7, question=later, favorite=True))
+    assert not session.show().favorite
+    session.answer(0)
+    assert session.show().favorite
+
+
+def test_the_last_answer_is_told_with_the_verdict_that_it_got(session: Session) -> None:
+    session.start()
+    session.answer(0)
+    told = session.answer(1, right=False)
+    session.ask(SetFavorite(user=7, question=session.training.questions[1], favorite=True))
+    last = session.ask(ShowLastAnswer(user=7))
+    assert isinstance(last, LastAnswer)
+    assert (last.training, last.question.id, last.verdict) == (session.id, session.name(1), told)
+    assert (last.response, last.favorite) == (session.training.answers[-1].response, True)
+
+
+def test_the_last_answer_of_an_exam_tells_no_verdict(session: Session) -> None:
+    session.start(mode="exam", minutes=5)
+    session.answer(0)
+    last = session.ask(ShowLastAnswer(user=7))
+    assert isinstance(last, LastAnswer)
+    assert (last.verdict.verdict, last.verdict.key) == (None, None)
+
+
+def test_before_anything_is_answered_there_is_no_last_answer(session: Session) -> None:
+    with pytest.raises(NotFound):
+        session.ask(ShowLastAnswer(user=7))
+    session.start()
+    with pytest.raises(NotFound):
+        session.ask(ShowLastAnswer(user=7))
 
 
 def test_an_unknown_question_is_no_favorite(session: Session) -> None:

@@ -174,6 +174,23 @@ async def test_a_message_of_the_bot_that_was_deleted_is_written_anew(center: Dat
     await one_message(student)
 
 
+async def test_the_star_is_lit_where_a_question_is_a_favourite(center: DataCenter, bank: Bank) -> None:
+    student = await newcomer(center)
+    await begins(student, bank, "single")
+    await press(student, "☆")
+    await student.sees(lambda shown: bool(shown.button("★")))
+    await student.press("B")
+    told = await student.sees("✅ Верно!")
+    assert told.button("★"), "below the verdict, too"
+    await press(student, "★")
+    told = await student.sees(lambda shown: bool(shown.button("☆")))
+    assert "✅ Верно!" in told.text
+    await press(student, "☆")
+    await student.sees(lambda shown: bool(shown.button("★")))
+    again = await begins(student, bank, "single")
+    assert again.button("★"), "in the next training"
+
+
 # --- Restarts -------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +225,35 @@ async def test_what_was_written_while_the_service_was_down_is_answered_once(
     await one_message(student)
     await one_message(other)
     assert tapped.data
+
+
+async def test_a_verdict_that_a_crash_hid_is_shown_when_the_button_is_pressed_again(
+    center: DataCenter, bank: Bank, service: Service
+) -> None:
+    student = await newcomer(center)
+    shown = await begins(student, bank, "single", "multiple")
+    if "Question single" not in shown.text:
+        await press(student, "Skip")
+        shown = await student.sees("Question single")
+    choice = button_of(shown, "B")
+    center.flood_next(600, "messages.editMessage")
+    student.tap(choice)
+    connection = await connect(service)
+    try:
+        async with asyncio.timeout(30):
+            while not await connection.fetchval(
+                """SELECT EXISTS (SELECT FROM journal JOIN users ON users.id = user_id
+                                  WHERE telegram_id = $1 AND data ->> 'type' = 'answered')""",
+                student.id,
+            ):
+                await asyncio.sleep(0.01)
+    finally:
+        await connection.close()
+    await service.kill()
+    await service.start()
+    await student.press("B", timeout=30)
+    told = await student.sees("✅ Верно!")
+    assert "Question single" in told.text
 
 
 async def test_a_crash_in_the_middle_of_a_training_leaves_nobody_stuck(
