@@ -25,8 +25,10 @@ COMMANDS = {
 }
 
 
-def menu_screen(t: Texts, name: str, training: Training | None, title: str, *, notice: str = "") -> Screen:
-    """`training` is the open one, `title` that of its subject."""
+def menu_screen(
+    t: Texts, name: str, training: Training | None, title: str, *, admin: bool = False, notice: str = ""
+) -> Screen:
+    """`training` is the open one, `title` that of its subject; `admin`: somebody who may send mass messages."""
     words: list[str | Styled] = [bold(t("Hello, {name}!", name=name)), t("What shall we do?")]
     going_on: Keyboard = ()
     if training is not None:
@@ -41,6 +43,7 @@ def menu_screen(t: Texts, name: str, training: Training | None, title: str, *, n
             (key(t("★ Favourites"), Go("favorites")), key(t("♻️ Mistakes"), Go("mistakes"))),
             (key(t("📈 Statistics"), Go("statistics")), key(t("🏆 Leaders"), Go("boards"))),
             (key(t("📝 Contests"), Go("contests")),),
+            *(((key(t("📣 Mass messages"), Go("broadcast")),),) if admin else ()),
             (key(t("⚙️ Settings"), Go("settings")), key(t("❓ Help"), Go("help"))),
         ),
     )
@@ -65,7 +68,8 @@ async def open_menu(turn: Turn, *, notice: str = "", below: bool = False) -> Non
     if training is not None:
         title = title_of(await subjects_of(turn), training.subject)
     turn.expect_nothing()
-    await turn.show(menu_screen(turn.t, turn.chat.name, training, title, notice=notice), below=below)
+    admin = turn.chat.role == "admin"
+    await turn.show(menu_screen(turn.t, turn.chat.name, training, title, admin=admin, notice=notice), below=below)
 
 
 async def open_help(turn: Turn, *, below: bool = False) -> None:

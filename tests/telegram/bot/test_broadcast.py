@@ -88,8 +88,8 @@ async def test_what_nobody_should_see_is_cancelled_before_it_starts(
 ) -> None:
     [student] = await people(center, service, 10, "Слава")
     admin = await administrator(center, service, "Careful")
-    admin.write("/broadcast")
-    await admin.sees("A mass message")
+    await admin.press("Mass messages")
+    await admin.sees("Send me the message")
     admin.write("Not yet")
     await admin.sees("It goes to")
     await admin.press("Cancel it")
