@@ -25,8 +25,8 @@ _MOST_OPTIONS = 26
 
 
 def looks_like_aiken(text: str) -> bool:
-    """Whether there is an option and, after it, the line with the answer."""
-    return re.search(r"(?ms)^[A-Z][.)][ \t].*?^ANSWER:", text) is not None
+    """Whether there is an option and, after it, the line with the answer, in small letters even, which is told then."""
+    return re.search(r"(?ms)^[A-Z][.)][ \t].*?^[ \t]*(?i:answer)[ \t]*:", text) is not None
 
 
 def read_aiken(text: str) -> BankFile:

@@ -40,6 +40,7 @@ from storage.banks.naming import GENERAL, Unnamed, id_of, named, take_tags, topi
 from storage.banks.slugs import digest
 
 _WEIGHT = re.compile(r"%\s*([-+−]?[0-9]{1,3}(?:[.,][0-9]{1,10})?)\s*%")
+_EMBEDDED = re.compile(r"[0-9]{0,3}:[A-Z_]{2,}:")
 _TRUE_FALSE = {"T": True, "TRUE": True, "F": False, "FALSE": False}
 
 Question = dict[str, JsonValue]
@@ -124,6 +125,9 @@ def _question(parsed: GiftQuestion) -> Question:
     text = to_markdown(said, format) or to_markdown(freed(parsed.title, breaks=True), "plain")
     if not text:
         raise QuestionFault("the question has no text; write what is asked before the answers", "text")
+    if _EMBEDDED.match(answers):
+        told = "an embedded answer of Moodle's Cloze, which GIFT has none of; export such questions as Moodle XML"
+        raise QuestionFault(told, "key")
     if answers.startswith("#"):
         question = _number(answers[1:], format)
     elif "~" in answers:

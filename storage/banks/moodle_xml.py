@@ -6,7 +6,7 @@ What its types of question become:
     truefalse                                         single
     shortanswer                                       text; `*` becomes a pattern
     numerical                                         number with tolerances; units are left out, with a warning
-    matching, ddmatch                                 match
+    matching (match in old files), ddmatch            match
     ordering                                          order
     gapselect, ddwtos                                 match of numbered gaps and words; single where there is one gap
     multianswer, cloze                                what its gap is, where it has only one
@@ -196,7 +196,7 @@ class _Draft:
                 question |= self._short_answer()
             case "numerical":
                 question |= self._numerical()
-            case "matching" | "ddmatch":
+            case "matching" | "match" | "ddmatch":
                 question |= self._matching()
             case "ordering":
                 question |= self._ordering()
@@ -256,6 +256,8 @@ class _Draft:
         options: list[tuple[Element, Question]] = []
         for at, answer in enumerate(self._element.all("answer")):
             text, image = self._rich(answer, f"options.{at}")
+            if not text and image is None:
+                raise QuestionFault("an <answer> without text; write what is offered", f"options.{at}")
             option: Question = {"id": answer.attributes.get("id") or letter(at), "text": text}
             if image is not None:
                 option["image"] = image

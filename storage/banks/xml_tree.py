@@ -5,6 +5,7 @@ Read by expat through defusedxml: no document type, no entities of the file's ow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pyexpat import XMLParserType
@@ -18,6 +19,7 @@ from storage.banks.file import BankFileError, shown
 MAX_DEPTH = 24
 MAX_ELEMENTS = 20_000
 _CHUNK = 64 * 1024
+_DECLARATION = re.compile(r"\A\s*<\?xml\s[^<>]*\?>")
 
 
 @dataclass
@@ -57,6 +59,8 @@ class Element:
 def read_xml(text: str, root: str, take: Callable[[Element], None]) -> None:
     """Hand each element below the root, which must be called `root`, to `take`. Raises `BankFileError`."""
     parser = _Parser(root, take)
+    # It says the encoding of what is text by now, and may not stand where people put it: below an empty line.
+    text = _DECLARATION.sub(lambda found: "\n" * found[0].count("\n"), text)
     try:
         for start in range(0, len(text), _CHUNK):
             parser.feed(text[start : start + _CHUNK])

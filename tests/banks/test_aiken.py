@@ -92,6 +92,7 @@ def test_braces_and_words_of_other_formats_do_not_confuse() -> None:
         ("Q\nA. a\nB. b\nANSWER:\n", 4, "key", "is no answer"),
         ("Q\nA. a\nB. b\nANSWER: A, B\n", 4, "key", "of one option"),
         ("Q\nA. a\nB. b\nAnswer: A\nANSWER: A\n", 4, "key", "in capital letters"),
+        ("Q\nA. a\nB. b\nanswer: A\n", 4, "key", "in capital letters"),
         ("Q\nA. a\nANSWER: A\n", 3, "options", "at least two"),
         ("Q\nANSWER: A\n", 2, "options", "0 options"),
         ("Q\nA. a\nC. c\nANSWER: A\n", 3, "options", "C stands where B belongs"),

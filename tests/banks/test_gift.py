@@ -438,6 +438,8 @@ def test_bare_signs_in_links_attributes_and_entities_are_no_signs_of_gift() -> N
         ("Q {=a -> b =c}", "key", "the pair 'c' has no `->`"),
         ("Q {=a -> =c -> d}", "right", "nothing stands after `->`"),
         ("Q {=a -> b}", "left", "at least two pairs"),
+        ("Q {1:MULTICHOICE:=a~b}", "key", "Cloze"),
+        ("Q {:SA:=a}", "key", "Cloze"),
         ("Q {" + "=a " * 30_000 + "}", "", "longer than 65536 characters"),
     ],
 )

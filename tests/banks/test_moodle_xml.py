@@ -158,7 +158,7 @@ def subquestion(left: str, right: str) -> str:
     return f'<subquestion format="html"><text>{left}</text><answer><text>{right}</text></answer></subquestion>'
 
 
-@pytest.mark.parametrize("kind", ["matching", "ddmatch"])
+@pytest.mark.parametrize("kind", ["matching", "match", "ddmatch"])
 def test_matching_with_what_is_left_over_and_what_repeats(kind: str) -> None:
     pairs = [subquestion("frog", "amphibian"), subquestion("newt", "amphibian"), subquestion("cat", "mammal")]
     found = one(question(kind, *pairs, subquestion("", "insect")))
@@ -348,6 +348,7 @@ SEVERAL = "<single>false</single>"
     [
         (question("multichoice", answer("a", 100)), "options", "at least two"),
         (question("multichoice", answer("a", 50), answer("b")), "key", "gives 50%"),
+        (question("multichoice", answer("a", 100), answer("")), "options.1", "without text"),
         (question("multichoice", answer("a", "much"), answer("b")), "key", "'much' is not a number"),
         (question("multichoice", answer("a", 101), answer("b")), "key", "beyond 100"),
         (question("multichoice", SEVERAL, answer("a", 30), answer("b", 30)), "options", "add up to 60%"),
@@ -387,6 +388,12 @@ def test_a_picture_that_is_no_base64_is_an_error() -> None:
     file = '<file name="a.png" path="/" encoding="base64">§§§</file>'
     text = text_of('<img src="@@PLUGINFILE@@/a.png">', files=file)
     assert "not valid base64" in error(question("truefalse", answer("true", 100), text=text)).message
+
+
+def test_the_declaration_may_stand_below_an_empty_line() -> None:
+    head = '\n\n<?xml version="1.0" encoding="windows-1251"?>\n'
+    (entry,) = read(f"{head}<quiz>{question('truefalse', answer('true', 100))}</quiz>".encode(), subject="s").entries
+    assert entry.where.startswith("line 4")
 
 
 @pytest.mark.parametrize(
