@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -129,3 +130,40 @@ async def test_a_change_made_after_an_import_was_decided_on_is_not_undone_by_it(
     await questions.archive(client, database, 2)
     await imports._write(database, note, [stale])
     assert (await questions.kept(database, 2)).archived
+
+
+IMPORT = """
+import asyncio, sys
+from benchmarks import bank
+from storage.mongo import client as mongo
+from storage.mongo import questions
+
+async def main():
+    client = mongo.connect(sys.argv[1])
+    made = [questions.draft(one) for one in bank.questions(4_000)]
+    await questions.store(client, mongo.database(client), bank.subject("sample"), made)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("begun", ["staged", "imports"])
+async def test_an_import_whose_process_is_killed_is_whole_or_nothing(tmp_path: Path, begun: str) -> None:
+    async with Engines(tmp_path, postgres=False) as endpoints:
+        client = mongo.connect(endpoints.mongo_url)
+        database = mongo.database(client)
+        await questions.prepare(database)
+        importing = await asyncio.create_subprocess_exec(sys.executable, "-c", IMPORT, endpoints.mongo_url)
+        async with asyncio.timeout(30):
+            while importing.returncode is None and await database[begun].find_one({}, {"_id": 1}) is None:
+                await asyncio.sleep(0.002)
+        if importing.returncode is None:
+            importing.kill()
+        await importing.wait()
+        await imports.settle(database)
+        assert len(await in_order(database)) in (0, 4_000)
+        made = [questions.draft(one) for one in bank.questions(4_000)]
+        done = await questions.store(client, database, bank.subject("sample"), made)
+        assert done.added + done.unchanged == 4_000
+        assert len(await in_order(database)) == 4_000
+        client.close()
