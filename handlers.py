@@ -48,6 +48,10 @@ def main_handlers(
         await joining.settle(message.user)
         return await accounts.erase_from_telegram(message, joining.end_sessions)
 
+    async def show_favorite(message: m.ShowFavoriteById) -> m.Message:
+        number = bank.find(message.question, message.subject)
+        return await to_session(m.ShowFavorite(user=message.user, question=number))
+
     async def set_favorite(message: m.SetFavoriteById) -> m.Message:
         number = bank.find(message.question, message.subject)
         return await to_session(m.SetFavorite(user=message.user, question=number, favorite=message.favorite))
@@ -78,6 +82,7 @@ def main_handlers(
         m.MarkUnreachable: chats.mark_unreachable,
         m.LoadUpdatesState: chats.load_updates_state,
         m.SaveUpdatesState: chats.save_updates_state,
+        m.ShowFavoriteById: show_favorite,
         m.SetFavoriteById: set_favorite,
         m.ShowTrainingById: show_training,
         m.ListTrainings: figures.list_trainings,

@@ -55,6 +55,7 @@ from protocols.messages import (
     SessionErased,
     SessionLeft,
     SetFavorite,
+    ShowFavorite,
     ShowLastAnswer,
     ShowTraining,
     SkipQuestion,
@@ -147,6 +148,8 @@ def decide(state: SessionState, command: SessionCommand, context: Context) -> tu
         case ShowLastAnswer():
             if state.training is None or not state.training.answers:
                 raise NotFound("nothing was answered in the last training")
+            return ()
+        case ShowFavorite():
             return ()
         case SetFavorite():
             return _favorite(state, command, context)

@@ -21,6 +21,7 @@ from protocols.messages import (
     Choice,
     ContestTaken,
     Done,
+    Favorite,
     FinishTraining,
     GiveAnswer,
     Invalid,
@@ -37,6 +38,7 @@ from protocols.messages import (
     Reviewed,
     SessionCommand,
     SessionMemory,
+    ShowFavorite,
     ShowLastAnswer,
     ShownChoice,
     ShownQuestion,
@@ -69,6 +71,8 @@ def reply(state: SessionState, command: SessionCommand, context: Context) -> Mes
         case StartTraining() | FinishTraining() | ShowTraining():
             assert state.training is not None
             return training_view(state, state.training, context)
+        case ShowFavorite():
+            return Favorite(favorite=contains(state.favorites, command.question))
         case ShowLastAnswer():
             return last_answer(state, context.bank)
         case TakeContest():

@@ -126,6 +126,11 @@ class Reported(Message):
     reported_at: datetime
 
 
+class ShowFavoriteById(Command):
+    question: str
+    subject: Slug | None = None
+
+
 class SetFavoriteById(Command):
     """A favourite by the id a student sees; `subject` is needed where two subjects share the id."""
 

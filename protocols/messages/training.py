@@ -79,6 +79,10 @@ class ShowLastAnswer(SessionCommand):
     """The answer that was given last, in the training that the session remembers, and what became of it."""
 
 
+class ShowFavorite(SessionCommand):
+    question: int
+
+
 class SetFavorite(SessionCommand):
     question: int
     favorite: bool
@@ -149,6 +153,7 @@ _SESSION_COMMANDS: frozenset[type[object]] = frozenset(
         FinishTraining,
         ShowTraining,
         ShowLastAnswer,
+        ShowFavorite,
         SetFavorite,
         EraseSession,
         JoinInto,
@@ -325,6 +330,12 @@ class Verdict(Message):
     feedback: str | None = None
     next: ShownQuestion | None
     progress: Progress
+
+
+class Favorite(Message):
+    """Whether a question is among the user's favourites."""
+
+    favorite: bool
 
 
 class LastAnswer(Message):

@@ -28,8 +28,8 @@ from protocols.telegram.callbacks import (
     Go,
     OfBroadcast,
     OfContest,
-    OfKnown,
     OfQuestion,
+    OfReviewed,
     OfSubject,
     Pressable,
     Review,
@@ -224,14 +224,10 @@ class Bot:
                 await self._go(turn, meant)
             case OfSubject():
                 await self._of_subject(turn, meant)
-            case OfKnown(verb="report"):
-                subject = await subjects.subject_by_token(turn, meant.subject)
-                await reporting.ask_report(turn, subject.slug, meant.question)
-            case OfKnown():
-                subject = await subjects.subject_by_token(turn, meant.subject)
-                await training.set_favorite(turn, subject.slug, meant.question, meant.verb == "star")
             case Review():
                 await training.review(turn, meant)
+            case OfReviewed():
+                await training.press_reviewed(turn, meant)
             case Choose():
                 await self._choose(turn, meant)
             case OfContest():

@@ -63,7 +63,7 @@ SubjectVerb = Literal[
     "announced",
 ]
 QuestionVerb = Literal["show", "pick", "done", "skip", "star", "unstar", "report", "finish", "finish-now"]
-KnownVerb = Literal["star", "unstar", "report"]
+ReviewedVerb = Literal["star", "unstar", "report"]
 ContestVerb = Literal["open", "join", "start"]
 BroadcastVerb = Literal["open", "everyone", "grade", "subject", "active", "start", "pause", "resume", "cancel"]
 
@@ -105,20 +105,20 @@ class OfQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class OfKnown:
-    """Something about any question, by its own id and the token of its subject."""
-
-    verb: KnownVerb
-    subject: str
-    question: str
-
-
-@dataclass(frozen=True, slots=True)
 class Review:
     """Page `page` of a finished training: 0 is its summary, then its questions from 1."""
 
     training: str
     page: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OfReviewed:
+    """Something about the question on a page of a finished training's review."""
+
+    verb: ReviewedVerb
+    training: str
+    page: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class OfContest:
     contest: int
 
 
-Pressable: TypeAlias = Go | Choose | OfSubject | OfQuestion | OfKnown | Review | OfBroadcast | OfContest
+Pressable: TypeAlias = Go | Choose | OfSubject | OfQuestion | Review | OfReviewed | OfBroadcast | OfContest
 
 _TOKEN = r"([A-Za-z0-9_-]{8})"  # noqa: S105 no password
 _FORMS: Final = {
@@ -146,9 +146,9 @@ _FORMS: Final = {
     "c": re.compile(r"c:([a-z]+):([a-z0-9-]{0,8})"),
     "s": re.compile(rf"s:([a-z]+):{_TOKEN}:([A-Za-z0-9._-]{{0,32}})"),
     "q": re.compile(rf"q:([a-z-]+):{_TOKEN}:([a-z]{{0,26}})"),
-    "k": re.compile(rf"k:([a-z]+):{_TOKEN}:([^\x00-\x20]+)"),
     "b": re.compile(r"b:([a-z]+):([1-9][0-9]{0,17}):([A-Za-z0-9_-]{0,8})"),
     "o": re.compile(r"o:([a-z]+):([1-9][0-9]{0,17})"),
+    "v": re.compile(r"v:([a-z]+):([1-9][0-9]{0,2}):([^\x00-\x20]+)"),
     "r": re.compile(r"r:(0|[1-9][0-9]{0,2}):([^\x00-\x20]+)"),
 }
 _PLACES: Final[dict[str, Place]] = {name: name for name in get_args(Place)}
@@ -157,24 +157,18 @@ _SUBJECT_VERBS: Final[dict[str, SubjectVerb]] = {name: name for name in get_args
 _QUESTION_VERBS: Final[dict[str, QuestionVerb]] = {name: name for name in get_args(QuestionVerb)}
 _BROADCAST_VERBS: Final[dict[str, BroadcastVerb]] = {name: name for name in get_args(BroadcastVerb)}
 _CONTEST_VERBS: Final[dict[str, ContestVerb]] = {name: name for name in get_args(ContestVerb)}
-_KNOWN_VERBS: Final[dict[str, KnownVerb]] = {name: name for name in get_args(KnownVerb)}
+_REVIEWED_VERBS: Final[dict[str, ReviewedVerb]] = {name: name for name in get_args(ReviewedVerb)}
 
 
 @lru_cache(REMEMBERED)
 def encode(value: Pressable) -> bytes:
-    """The data of a button. Raises ValueError where `fits` says no, and for values that no button can bring back."""
+    """The data of a button. Raises ValueError for what is too long, and for values that no button can bring back."""
     data = _written(value)
     if len(data) > LONGEST:
         raise ValueError(f"{value} takes {len(data)} bytes; a button holds {LONGEST}")
     if decode(data) != value:
         raise ValueError(f"{value} would not come back as it is")
     return data
-
-
-def fits(value: Pressable) -> bool:
-    """Whether a button can hold it: an own id of a question may be too long."""
-    data = _written(value)
-    return len(data) <= LONGEST and decode(data) == value
 
 
 def decode(data: bytes) -> Pressable | None:
@@ -198,12 +192,12 @@ def _written(value: Pressable) -> bytes:
             text = f"s:{verb}:{token}:{chosen}"
         case OfQuestion(verb, token, picked):
             text = f"q:{verb}:{token}:{picked}"
-        case OfKnown(verb, subject, question):
-            text = f"k:{verb}:{subject}:{question}"
         case OfBroadcast(verb, broadcast, chosen):
             text = f"b:{verb}:{broadcast}:{chosen}"
         case OfContest(verb, contest):
             text = f"o:{verb}:{contest}"
+        case OfReviewed(verb, training, page):
+            text = f"v:{verb}:{page}:{training}"
         case Review(training, page):
             text = f"r:{page}:{training}"
     return text.encode("utf-8", "surrogatepass")  # what is no text does not come back
@@ -223,9 +217,9 @@ def _read(letter: str, found: re.Match[str]) -> Pressable | None:
         case "q":
             of_question = _QUESTION_VERBS.get(found[1])
             return None if of_question is None else OfQuestion(of_question, found[2], found[3])
-        case "k":
-            of_known = _KNOWN_VERBS.get(found[1])
-            return None if of_known is None else OfKnown(of_known, found[2], found[3])
+        case "v":
+            of_reviewed = _REVIEWED_VERBS.get(found[1])
+            return None if of_reviewed is None else OfReviewed(of_reviewed, found[3], int(found[2]))
         case "b":
             of_broadcast = _BROADCAST_VERBS.get(found[1])
             return None if of_broadcast is None else OfBroadcast(of_broadcast, int(found[2]), found[3])

@@ -14,23 +14,21 @@ from protocols.telegram.callbacks import (
     Choose,
     ContestVerb,
     Go,
-    KnownVerb,
     OfContest,
-    OfKnown,
     OfQuestion,
+    OfReviewed,
     OfSubject,
     Place,
     Pressable,
     QuestionVerb,
     Review,
+    ReviewedVerb,
     Setting,
     SubjectVerb,
     begin_subject,
     decode,
     encode,
-    fits,
     question_token,
-    subject_token,
 )
 
 tokens = st.text("ABCXYZabcxyz0189-_", min_size=8, max_size=8)
@@ -39,7 +37,12 @@ values = st.one_of(
     st.builds(Choose, st.sampled_from(get_args(Setting)), st.text("az09-", max_size=8)),
     st.builds(OfSubject, st.sampled_from(get_args(SubjectVerb)), tokens, st.text("azAZ09._-", max_size=20)),
     st.builds(OfQuestion, st.sampled_from(get_args(QuestionVerb)), tokens, st.text(LETTERS, max_size=26)),
-    st.builds(OfKnown, st.sampled_from(get_args(KnownVerb)), tokens, st.text("яa0.:/", min_size=1, max_size=22)),
+    st.builds(
+        OfReviewed,
+        st.sampled_from(get_args(ReviewedVerb)),
+        st.from_regex(r"[0-9]{1,19}-[0-9]{1,9}", fullmatch=True),
+        st.integers(1, 200),
+    ),
     st.builds(OfContest, st.sampled_from(get_args(ContestVerb)), st.integers(1, 10**18 - 1)),
     st.builds(Review, st.from_regex(r"[0-9]{1,19}-[0-9]{1,9}", fullmatch=True), st.integers(0, 200)),
 )
@@ -77,11 +80,9 @@ def test_the_largest_questions_fit() -> None:
     assert len(begin_subject("s" * 64)) <= LONGEST
 
 
-def test_an_own_id_that_is_too_long_is_told_before() -> None:
-    long = OfKnown("star", subject_token("biology"), "я" * 100)
-    assert not fits(long)
+def test_what_is_too_long_for_a_button_is_refused() -> None:
     with pytest.raises(ValueError, match="64"):
-        encode(long)
+        encode(OfReviewed("star", "9" * 64, 1))
 
 
 def test_a_question_that_comes_back_after_a_skip_is_another() -> None:

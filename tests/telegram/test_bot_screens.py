@@ -395,11 +395,16 @@ def test_the_summary_tells_the_share_and_leads_on() -> None:
 
 
 def test_the_review_goes_round() -> None:
-    first, last = review_screen(EN, finished(), 1), review_screen(EN, finished(), 2)
+    first, last = [review_screen(EN, finished(), page, favorite=page == 2) for page in (1, 2)]
     assert "Your answer: Oak" in first.styled.text
     assert "No answer" in last.styled.text
     assert button(first, "›").data == button(last, "2/2").data
     assert button(last, "›").data == button(first, "1/2").data
+
+
+def test_in_a_review_the_star_is_lit_for_a_favourite() -> None:
+    unlit, lit = [review_screen(EN, finished(), 1, favorite=favorite) for favorite in (False, True)]
+    assert (button(unlit, "☆").data, button(lit, "★").data) == (b"v:star:1:17-3", b"v:unstar:1:17-3")
 
 
 # --- Putting a training together ------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from protocols.messages import (
     Conflict,
     Done,
     EraseSession,
+    Favorite,
     FavoriteSet,
     FinishTraining,
     GiveAnswer,
@@ -20,6 +21,7 @@ from protocols.messages import (
     Progress,
     QuestionAnswered,
     SetFavorite,
+    ShowFavorite,
     ShowLastAnswer,
     ShowTraining,
     SkipQuestion,
@@ -450,6 +452,14 @@ def test_before_anything_is_answered_there_is_no_last_answer(session: Session) -
     session.start()
     with pytest.raises(NotFound):
         session.ask(ShowLastAnswer(user=7))
+
+
+def test_whether_a_question_is_a_favorite_is_told(session: Session) -> None:
+    session.ask(SetFavorite(user=7, question=5, favorite=True))
+    assert [session.ask(ShowFavorite(user=7, question=number)) for number in (5, 6)] == [
+        Favorite(favorite=True),
+        Favorite(favorite=False),
+    ]
 
 
 def test_an_unknown_question_is_no_favorite(session: Session) -> None:

@@ -10,12 +10,14 @@ from pydantic import ValidationError
 
 from protocols.messages import (
     Conflict,
+    Favorite,
     FinishTraining,
     GiveAnswer,
     Invalid,
     ListTrainings,
     NotFound,
     SetFavoriteById,
+    ShowFavoriteById,
     ShownQuestion,
     Skipped,
     SkipQuestion,
@@ -24,7 +26,7 @@ from protocols.messages import (
     Verdict,
 )
 from protocols.messages import Done as Set
-from protocols.telegram.callbacks import OfQuestion, Review, question_token
+from protocols.telegram.callbacks import OfQuestion, OfReviewed, Review, question_token
 from protocols.telegram.screens.menu import open_menu
 from protocols.telegram.screens.question import Asking, answer_of, finish_screen, is_partial, question_screen
 from protocols.telegram.screens.reporting import ask_report
@@ -254,5 +256,26 @@ async def review(turn: Turn, meant: Review) -> None:
     if training.summary is None or meant.page > len(training.summary.questions):
         await go_on(turn)
         return
+    await _show_page(turn, training, meant.page)
+
+
+async def press_reviewed(turn: Turn, meant: OfReviewed) -> None:
+    """A button below a page of a review."""
+    training = await turn.training(meant.training)
+    if training.summary is None or meant.page > len(training.summary.questions):
+        await go_on(turn)
+        return
+    question = training.summary.questions[meant.page - 1].question
+    if meant.verb == "report":
+        await ask_report(turn, training.subject, question)
+        return
+    await set_favorite(turn, training.subject, question, meant.verb == "star")
+    await _show_page(turn, training, meant.page)
+
+
+async def _show_page(turn: Turn, training: Training, page: int) -> None:
+    assert training.summary is not None
+    question = training.summary.questions[page - 1].question
+    shown = await turn.ask(ShowFavoriteById(user=turn.user, question=question, subject=training.subject), Favorite)
     turn.expect_nothing()
-    await turn.show(review_screen(turn.t, training, meant.page))
+    await turn.show(review_screen(turn.t, training, page, favorite=shown.favorite))

@@ -15,7 +15,7 @@ from protocols.messages import (
     Verdict,
     VerdictName,
 )
-from protocols.telegram.callbacks import Go, OfKnown, OfQuestion, OfSubject, Review, fits, subject_token
+from protocols.telegram.callbacks import Go, OfQuestion, OfReviewed, OfSubject, Review, subject_token
 from protocols.telegram.markup import CAPTION_UNITS, MESSAGE_UNITS, bold, cut, join, needs_picture, styled, utf16_len
 from protocols.telegram.screens.screen import Picture, Screen, drawn, key, paragraphs
 from protocols.telegram.screens.words import VERDICT_MARKS, HasChoices, escaped, in_words, key_in_words
@@ -42,10 +42,7 @@ def verdict_screen(
         foot=progress_line(t, verdict.progress),
         keyboard=(
             (ahead,),
-            (
-                _star(t, OfQuestion("unstar" if favorite else "star", token), favorite),
-                key(t("⚠️ Mistake?"), OfQuestion("report", token)),
-            ),
+            _about_keys(t, OfQuestion("unstar" if favorite else "star", token), OfQuestion("report", token)),
         ),
     )
 
@@ -79,18 +76,10 @@ def progress_line(t: Texts, progress: Progress) -> str:
     return right + " · " + t.plural("{n} question left", "{n} questions left", progress.left)
 
 
-def _star(t: Texts, meaning: OfQuestion | OfKnown, favorite: bool) -> Key:
-    return key(t("★ Favourite") if favorite else t("☆ Favourite"), meaning)
-
-
-def about_keys(t: Texts, subject: str, question: str) -> Keyboard:
-    """Keys for any question; one whose own id is too long for a button has none."""
-    place = subject_token(subject)
-    star = OfKnown("star", place, question)
-    report = OfKnown("report", place, question)
-    if not fits(star) or not fits(report):
-        return ()
-    return ((_star(t, star, False), key(t("⚠️ Mistake?"), report)),)
+def _about_keys(t: Texts, star: OfQuestion | OfReviewed, report: OfQuestion | OfReviewed) -> tuple[Key, ...]:
+    """The star of a question, lit where pressing puts it out, and the way to tell its authors of a mistake."""
+    label = t("★ Favourite") if star.verb == "unstar" else t("☆ Favourite")
+    return (key(label, star), key(t("⚠️ Mistake?"), report))
 
 
 def _told(*, title: Styled, question: str, image: str | None, told: list[str], foot: str, keyboard: Keyboard) -> Screen:
@@ -150,8 +139,8 @@ def _counts(t: Texts, summary: Summary) -> str:
     return "\n".join(f"{VERDICT_MARKS[verdict]} {text}" for verdict, text, count in counted if count)
 
 
-def review_screen(t: Texts, training: Training, page: int) -> Screen:
-    """One question of a finished training; `page` counts from 1."""
+def review_screen(t: Texts, training: Training, page: int, *, favorite: bool) -> Screen:
+    """One question of a finished training; `page` counts from 1. `favorite`: it is among the student's own."""
     assert training.summary is not None
     questions = training.summary.questions
     one: Reviewed = questions[page - 1]
@@ -170,7 +159,11 @@ def review_screen(t: Texts, training: Training, page: int) -> Screen:
         foot="",
         keyboard=(
             *((turning,) if size > 1 else ()),
-            *about_keys(t, training.subject, one.question),
+            _about_keys(
+                t,
+                OfReviewed("unstar" if favorite else "star", training.id, page),
+                OfReviewed("report", training.id, page),
+            ),
             (key(t("‹ Results"), Review(training.id)),),
         ),
     )
