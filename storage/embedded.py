@@ -422,9 +422,13 @@ class _Engine(ABC):
 
     def _bound_log(self) -> None:
         """Keep the last LOG_BYTES or so in `*.log.1` and start over. Lines written meanwhile may be lost."""
-        if self.log_file.exists() and self.log_file.stat().st_size > LOG_BYTES:
-            shutil.copyfile(self.log_file, self.log_file.with_suffix(".log.1"))
-            os.truncate(self.log_file, 0)  # the engine has it open for appending and goes on at the start
+        try:
+            if self.log_file.exists() and self.log_file.stat().st_size > LOG_BYTES:
+                with suppress(OSError):  # on a full disk the room is worth more than what was said
+                    shutil.copyfile(self.log_file, self.log_file.with_suffix(".log.1"))
+                os.truncate(self.log_file, 0)  # the engine has it open for appending and goes on at the start
+        except OSError as error:  # which must not keep an engine from being started or watched
+            log.warning("an engine's log cannot be kept within bounds", engine=self.name, problem=str(error))
 
 
 class _Postgres(_Engine):

@@ -19,6 +19,7 @@ import pytest
 import pytest_asyncio
 from motor.motor_asyncio import AsyncIOMotorClient
 
+from storage import embedded
 from storage.embedded import (
     DataFolderBusy,
     DataFolderUnusable,
@@ -284,6 +285,21 @@ async def test_an_engine_that_dies_is_started_again(tmp_path: Path, name: Engine
             async with mongo(endpoints.mongo_url) as client:
                 assert (await client.admin.command("hello"))["isWritablePrimary"]
         assert engines.down() == set()
+
+
+async def test_an_engine_is_watched_even_when_its_log_cannot_be_kept_within_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "LOG_BYTES", 0)
+    monkeypatch.setattr(embedded, "LOG_CHECK_SECONDS", 0.05)
+    (tmp_path / "postgres.log.1").mkdir()  # as little can be written there as on a full disk
+    engines = Engines(tmp_path, mongo=False)
+    async with engines:
+        await asyncio.sleep(0.3)
+        first = engines.pid("postgres")
+        assert first
+        psutil.Process(first).kill()
+        await until(lambda: engines.pid("postgres") not in (None, first))
 
 
 async def test_an_engine_stopped_on_purpose_stays_down_until_it_is_started(tmp_path: Path) -> None:
