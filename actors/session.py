@@ -70,21 +70,24 @@ class SessionActor(EventLoopActor):
         self._seq = 0
         self._snapshot_seq = 0
         self._unanswered = 0  # commands whose replies wait for their commits
-        self._refused: Refusal | None = None  # what is told to all who wait for a session that cannot be loaded now
+        self._refused: str | None = None  # what is told to all who wait for a session that cannot be loaded now
 
     @property
     def mailbox_limit(self) -> int:  # type: ignore[override]
         return self._surroundings.mailbox
 
     async def on_start(self) -> None:  # type: ignore[override]  # may be async here
+        try:
+            await self._load()
+        except Refusal as refusal:
+            log.debug("a session is not loaded", user=self._state.user, why=refusal.detail)
+            self._refused = refusal.detail
+            self.stop()
+
+    async def _load(self) -> None:
         user = self._state.user
         storage = self._surroundings.storage
-        try:
-            history: History = await storage.ask(Load(user), block=False)
-        except Refusal as refusal:
-            self._refused = refusal
-            self.stop()
-            return
+        history: History = await storage.ask(Load(user), block=False)
         state = self._state
         if history.snapshot is not None:
             try:
@@ -99,8 +102,6 @@ class SessionActor(EventLoopActor):
         self._seq = history.seq + len(history.events)
 
     def on_receive(self, message: object) -> None:
-        if self._refused is not None:
-            raise self._refused
         if is_of_session(message):
             self._answer(message)
         elif isinstance(message, Passivate):
@@ -110,6 +111,8 @@ class SessionActor(EventLoopActor):
 
     def _answer(self, command: SessionCommand) -> None:
         """Decide, remember, and hand events and reply to the storage actor, which replies once they are durable."""
+        if self._refused is not None:
+            raise Unavailable(self._refused)
         around = self._surroundings
         if self._unanswered >= around.mailbox:
             raise Unavailable("Too many of your requests are waiting. Please try again.")
