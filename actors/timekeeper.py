@@ -146,24 +146,30 @@ class Timekeeper:
         database is back, would end trainings whose time was up meanwhile.
         """
         accepted = self._clock() if self._tide.held is None else 0
-        while True:
-            await asyncio.sleep(BEAT_SECONDS if self._tide.held is None else HELD_SECONDS)
-            now = self._clock()
-            long_ago = now - accepted > OUTAGE_SECONDS * 1e6
-            if long_ago and self._contest_open:  # nobody waits for clocks that do not run
-                self._tide.held = HELD
-            if self._tide.problem is not None:
-                continue
-            try:
-                if long_ago:
-                    await self.make_up()
-            except Exception as error:
-                if is_transient(error):
+        beat: asyncio.Task[None] | None = None
+        try:
+            while True:
+                await asyncio.sleep(BEAT_SECONDS if self._tide.held is None else HELD_SECONDS)
+                now = self._clock()
+                long_ago = now - accepted > OUTAGE_SECONDS * 1e6
+                if long_ago and self._contest_open:  # nobody waits for clocks that do not run
+                    self._tide.held = HELD
+                if self._tide.problem is not None or (beat is not None and not beat.done()):
                     continue
-                log.exception("the clocks of contests cannot be put right")  # the next start will
-            accepted = self._clock()
-            self._tide.held = None
-            await self._beat()
+                try:
+                    if long_ago:
+                        await self.make_up()
+                except Exception as error:
+                    if is_transient(error):
+                        continue
+                    log.exception("the clocks of contests cannot be put right")  # the next start will
+                accepted = self._clock()
+                self._tide.held = None
+                # Beside this loop: a database that stands still, which is an outage, too, does not let go of it.
+                beat = asyncio.create_task(self._beat(), name="heartbeat")
+        finally:
+            if beat is not None:
+                beat.cancel()
 
     async def _beat(self) -> None:
         try:
