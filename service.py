@@ -272,14 +272,17 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             postgres, mongo_db = await asyncio.gather(
                 _trouble_of(pg.fetchval("SELECT 1")), _trouble_of(connected.client.admin.command("ping"))
             )
+            journal_away = tide.problem or postgres
+            # A relay that cannot read the journal tells nothing of where it carries it.
+            behind = {name: None if journal_away else gauge.trouble(tide.head) for name, gauge in gauges.items()}
             parts = {
-                "postgres": tide.problem or postgres or tide.held or gauges["read models"].trouble(tide.head) or "ok",
-                "mongo": mongo_db or gauges["counters"].trouble(tide.head) or "ok",
-                "clickhouse": gauges["activity"].trouble(tide.head) or gauges["rollups"].trouble(tide.head) or "ok",
+                "postgres": journal_away or tide.held or behind["read models"] or "ok",
+                "mongo": mongo_db or behind["counters"] or "ok",
+                "clickhouse": behind["activity"] or behind["rollups"] or "ok",
             }
             if trouble_of_telegram is not None:
                 parts["telegram"] = trouble_of_telegram() or "ok"
-            down = any(problem is not None for problem in (tide.problem, postgres, tide.held))
+            down = journal_away is not None or tide.held is not None
             degraded = any(problem != "ok" for problem in parts.values())
             return Readiness(status="down" if down else "degraded" if degraded else "ok", parts=parts)
 
