@@ -46,6 +46,8 @@ from tests.telegram.phone import Phone
 
 SUBJECT = "benchmark"
 WARM_SECONDS = 5.0
+SCATTER_SECONDS = 10.0
+PRESSES_OF_A_TRAINING = 22  # ten questions, answered and gone on from; results; once more
 PRESS_PAUSE_SECONDS = 1.0  # a pupil reads before they press
 ANSWER, NEXT = "A", "Next"  # buttons
 MOST_MODULES = 12  # of a part are shown, those that cost most
@@ -189,6 +191,15 @@ async def pressing(students: list[Phone], seconds: float, pause: float) -> list[
     return waits
 
 
+async def scatter(students: list[Phone]) -> None:
+    """Let each be at another question, so that there are as many ends and starts of trainings at any time."""
+    now = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for place, student in enumerate(students):
+            until = now + SCATTER_SECONDS * place / len(students)
+            group.create_task(train(student, until, SCATTER_SECONDS / PRESSES_OF_A_TRAINING, []))
+
+
 def floods_of(house: Stand) -> int:
     return sum(count for name, count in house.center.counts.items() if name.startswith("FLOOD_WAIT"))
 
@@ -215,7 +226,7 @@ async def rate_and_waits(seconds: float, rounds: int, students: int) -> tuple[li
         for pupil in pupils:
             await begin(pupil)
         floods = floods_of(house)
-        await pressing(pupils, WARM_SECONDS, PRESS_PAUSE_SECONDS)
+        await scatter(pupils)
         for _ in range(rounds):
             without += await pressing(pupils, seconds, PRESS_PAUSE_SECONDS)
             number = await house.broadcast()
