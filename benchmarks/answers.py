@@ -294,8 +294,8 @@ def report(measured: dict[str, list[Measured]]) -> None:
     ratio("per_second", "bare handler", "at least 0.6")
     ratio("p99", "bare handler", "at most 4")
     out.print(
-        "µs of CPU: what the server's process took for each answer, relays and all; whatever else the machine does"
-        " changes it little."
+        "µs of CPU: what the server's process took for each answer, relays and all. It means something on a quiet"
+        " machine only: on a busy one fewer answers share a commit."
     )
     out.print(
         "The load generator is a process of its own that never used more than "
