@@ -84,6 +84,8 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     ),
 )
 _COMPILED: Final = tuple((re.compile(form, re.DOTALL), said) for form, said in _FORMS)
+_LINE: Final = re.compile(r"^line (\d+)")
+_NO_BRACKETS: Final = str.maketrans("", "", "[]'")  # of a list, as it is told in English
 LONGEST: Final = 2_000
 
 
@@ -95,5 +97,14 @@ def in_language(t: Texts, message: str) -> str:
     for form, said in _COMPILED:
         found = form.fullmatch(message)
         if found is not None:
-            return t(said, **found.groupdict())
+            told = found.groupdict()
+            if "known" in told:
+                told["known"] = told["known"].translate(_NO_BRACKETS)
+            return t(said, **told)
     return message
+
+
+@lru_cache(4_096)
+def place_in_language(t: Texts, where: str) -> str:
+    """Where it is in the file: a line is called so in each language, a cell or an id is what it is."""
+    return _LINE.sub(lambda found: t("line {number}", number=found[1]), where)

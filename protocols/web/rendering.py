@@ -16,7 +16,7 @@ from protocols.catalogue import Texts, mark
 from protocols.messages import KINDS, Refusal
 from protocols.telegram.screens.refusals import sorry
 from protocols.telegram.screens.words import KIND_NAMES, in_words, key_in_words, plain
-from protocols.web.fault_words import in_language
+from protocols.web.fault_words import in_language, place_in_language
 from protocols.web.markup import html_of, inline_html
 from protocols.web.visit import Visit
 
@@ -57,6 +57,7 @@ _ENVIRONMENT.globals.update(
     given_in_words=in_words,
     key_in_words=key_in_words,
     mark=mark,
+    place=place_in_language,
     request_id=lambda: secrets.token_urlsafe(12),
     sorry=sorry,
     timed=timed,

@@ -207,6 +207,7 @@ OPEN = {
     "/healthz",
     "/readyz",
     "/metrics",
+    "/static/answering.js",
     "/static/bank.js",
     "/static/broadcast.js",
     "/static/contest.js",

@@ -29,7 +29,7 @@ async def test_every_page_forbids_inline_scripts_and_other_hosts(visitor: aiohtt
     for path in ("/", "/login", "/register", "/subjects/biology", "/training", "/no-such-page", "/static/style.css"):
         async with visitor.get(path) as response:
             policy = response.headers.get("Content-Security-Policy", "")
-            if path != "/no-such-page":
+            if path != "/no-such-page":  # a problem, for whoever does not ask for HTML
                 assert "default-src 'none'" in policy
                 assert "unsafe" not in policy
             assert response.headers["X-Content-Type-Options"] == "nosniff"
@@ -45,6 +45,48 @@ async def test_nobody_is_led_to_another_site(visitor: aiohttp.ClientSession) -> 
     for to in ("https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"):
         async with visitor.get("/login", params={"to": to}) as response:
             assert 'name="to" value="/"' in await response.text()
+
+
+async def test_who_opens_an_account_is_led_to_where_they_wanted_to_train(visitor: aiohttp.ClientSession) -> None:
+    async with visitor.get("/subjects/biology") as response:
+        assert "/register?to=/subjects/biology" in await response.text()
+    form = {"name": "Аня", "login": f"anna-{uuid4().hex[:12]}", "password": "correct horse", "to": "/subjects/biology"}
+    async with visitor.post("/register", data=form) as response:
+        assert response.url.path == "/subjects/biology"
+
+
+async def test_an_address_that_leads_nowhere_is_a_page_for_people_and_a_problem_for_programs(
+    visitor: aiohttp.ClientSession,
+) -> None:
+    async with visitor.get("/no-such-page", headers={"Accept": "text/html"}) as response:
+        assert response.status == 404
+        assert "Здесь ничего нет" in await response.text()
+    for path in ("/no-such-page", "/api/v1/no-such-call"):
+        async with visitor.get(path, headers={"Accept": "application/json"}) as response:
+            assert response.status == 404
+            assert response.content_type == "application/problem+json"
+
+
+async def test_what_is_done_to_a_question_leads_back_to_where_it_stood(visitor: aiohttp.ClientSession) -> None:
+    await _register(visitor)
+    form = {"csrf": await _csrf(visitor), "subject": "biology", "size": "1", "mode": "practice"}
+    async with visitor.post("/trainings", data=form) as response:
+        found = re.search(r'name="question" value="([^"]+)"', await response.text())
+    assert found is not None
+    about = {"csrf": form["csrf"], "subject": "biology", "question": found[1], "back": "/trainings/1-1"}
+    async with visitor.post("/favorites", data=about | {"favorite": "yes"}) as response:
+        page = await response.text()
+        assert 'href="/trainings/1-1"' in page
+        assert "Убрать из избранного" in page
+    async with visitor.post("/favorites", data=about | {"favorite": "no", "back": "//evil.example"}) as response:
+        assert 'class="button" href="/"' in await response.text()
+
+
+async def test_a_verdict_that_is_loaded_anew_without_its_form_leads_on(visitor: aiohttp.ClientSession) -> None:
+    await _register(visitor)
+    async with visitor.get("/training/answer") as response:
+        assert response.status == 200
+        assert response.url.path == "/trainings"
 
 
 async def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(visitor: aiohttp.ClientSession) -> None:
@@ -111,3 +153,4 @@ async def test_names_are_text(visitor: aiohttp.ClientSession) -> None:
 async def test_a_form_that_is_too_long_is_refused(visitor: aiohttp.ClientSession) -> None:
     async with visitor.post("/login", data={"login": "x" * 300_000}) as response:
         assert response.status == 413
+        assert "Слишком много" in await response.text()

@@ -90,7 +90,7 @@ async def answer(visit: Visit) -> web.Response:
         said(m.GiveAnswer, user=visit.user, platform="web", training=training, question=question, response=response),
     )
     if verdict.verdict is None:
-        return see("/training")  # an exam tells it at the end
+        return _onward(training, verdict.next)  # an exam tells it at the end
     shown = shown if shown is not None and shown.id == question else None
     return render(visit, "verdict.html", training=before, question=shown, given=response, verdict=verdict)
 
@@ -125,16 +125,15 @@ def _response(visit: Visit, kind: str) -> Any:
 
 
 async def skip(visit: Visit) -> web.Response:
-    await visit.ask(
-        said(
-            m.SkipQuestion,
-            user=visit.user,
-            platform="web",
-            training=visit.one("training"),
-            question=visit.one("question"),
-        )
+    training, question = visit.one("training"), visit.one("question")
+    skipped = await visit.expect(
+        m.Skipped, said(m.SkipQuestion, user=visit.user, platform="web", training=training, question=question)
     )
-    return see("/training")
+    return _onward(training, skipped.next)
+
+
+def _onward(training: str, following: m.ShownQuestion | None) -> web.Response:
+    return see("/training") if following else see(f"/trainings/{training}")
 
 
 async def finish(visit: Visit) -> web.Response:
