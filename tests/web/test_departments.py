@@ -93,7 +93,7 @@ async def test_only_the_good_questions_of_a_gift_file_are_imported_without_scrip
         await person.go("/bank")
         await check(person, file("cells.gift", gift.encode(), "text/plain"), slug)
         good = await figure(page, "Верных")
-        await expect(page.get_by_role("region", name="Ошибки").locator("tbody th").first).to_contain_text("line 5")
+        await expect(page.get_by_role("region", name="Ошибки").locator("tbody th").first).to_contain_text("строка 5")
         await page.get_by_role("button", name="Загрузить только").click()
         await expect(page.get_by_text("Загружено.")).to_be_visible()
     assert str(len((await editor.get(f"/admin/questions?subject={slug}"))["items"])) == good != "0"
