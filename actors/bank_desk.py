@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -256,7 +257,9 @@ class BankDesk:
             advising = asyncio.create_task(self._advice(message.name, examined))
             try:
                 difference = await self._store(message, examined.subject, examined, progress)
-                return replace(examined, warnings=await advising).report(difference)
+                with suppress(Unavailable):  # which is in the log; what was stored must not be told as refused
+                    examined = replace(examined, warnings=await advising)
+                return examined.report(difference)
             finally:
                 advising.cancel()
 
