@@ -151,9 +151,10 @@ class BankChecks:
             message = m.ValidateBank(**await self._upload(check))
             examined, report = await self._desk.examine_bank(message, _into(check))
             await asyncio.to_thread(_spooled, check, examined)
-        if report.subject is not None and report.updated + report.unchanged:
-            warned = unchosen_options(examined, await self._unchosen(report.subject))
-            report = report.model_copy(update={"warnings": (*report.warnings, *warned)})
+            if report.subject is not None and report.updated + report.unchanged:
+                known = await self._unchosen(report.subject)
+                warned = await asyncio.to_thread(unchosen_options, examined, known)
+                report = report.model_copy(update={"warnings": (*report.warnings, *warned)})
         check.report = report
         check.subject = report.subject or ""
         check.state = "checked"

@@ -158,8 +158,10 @@ class AnalyticsDesk:
         found = {}
         for number, quality in (await self.known_of_subject(subject)).items():
             names = {remark.choice for remark in quality.remarks if remark.flag == "unchosen"}
+            if not names:
+                continue  # to unpack all questions of a subject would hold up everybody
             question = self._bank.question(number)
-            if names and isinstance(question, (SingleQuestion, MultipleQuestion)):
+            if isinstance(question, (SingleQuestion, MultipleQuestion)):
                 found[question.id] = {option.id: option.text for option in question.options if option.id in names}
         return found
 
