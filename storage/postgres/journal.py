@@ -85,6 +85,7 @@ class Journal:
             backend = connection.get_server_pid()
             self._backends.add(backend)  # before it is asked: the answer may be lost
             if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", WRITER_LOCK):
+                self._backends.discard(backend)
                 raise WriterLockHeld(
                     "another service already works on this database; stop it, or give this one a database of its own"
                 )
