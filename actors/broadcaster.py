@@ -221,10 +221,10 @@ class Job:
         """From now on it runs, or it is paused."""
         if state == "paused":
             self.content = None  # which may be large
-            self.refusals = 0
         elif self.paused or self.doubted:
             self.rewind()
         self.paused, self.doubted = state == "paused", False
+        self.refusals = 0  # also those that arrived while it was paused, of what was on its way
 
 
 class Broadcaster(EventLoopActor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 
 import pytest
@@ -52,6 +53,27 @@ async def test_one_that_is_refused_after_it_was_resumed_is_paused_again(stand: S
     await stand.ask(m.ResumeBroadcast(user=ADMIN, broadcast=broadcast))
     told = await stand.until(broadcast, lambda shown: shown.failed == 2 * MOST_REFUSALS and shown.state == "paused")
     assert told.problem == "BUTTON_URL_INVALID"
+
+
+async def test_refusals_that_arrive_after_the_pause_do_not_count_once_it_is_resumed(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answers about the first ones are late: what was sent after them has paused the message by then."""
+    late, deliver = asyncio.Event(), stand.telegram.deliver
+
+    async def slowly(telegram: int, access_hash: int, content: m.BroadcastContent, random_id: int) -> Outcome:
+        if telegram <= MOST_REFUSALS:
+            await late.wait()
+        return await deliver(telegram, access_hash, content, random_id)
+
+    monkeypatch.setattr(stand.telegram, "deliver", slowly)
+    await paused(stand, broadcast := await refused(stand))
+    late.set()
+    await stand.until(broadcast, lambda shown: shown.failed == 2 * MOST_REFUSALS)
+    stand.telegram.refuses = {}
+    await stand.ask(m.ResumeBroadcast(user=ADMIN, broadcast=broadcast))
+    told = await stand.until(broadcast, lambda shown: shown.state != "running")
+    assert (told.state, told.sent) == ("finished", len(PEOPLE) - 2 * MOST_REFUSALS)
 
 
 @pytest.mark.parametrize("other", [Failed(reason="OTHER"), Sent()], ids=["another reason", "somebody has it"])
