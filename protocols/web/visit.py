@@ -105,10 +105,9 @@ class Visit:
 
 
 def inside(path: str) -> str:
-    """The path, if it is one of this site."""
-    parts = urlsplit(path)
-    strange = parts.scheme or parts.netloc or not path.startswith("/") or path.startswith(("//", "/\\"))
-    return "/" if strange or not path.isprintable() else path
+    """The path, if it is one of this site; else the start."""
+    elsewhere = not path.startswith("/") or path.startswith(("//", "/\\"))
+    return "/" if elsewhere or not path.isprintable() else path
 
 
 def said(kind: type[Given], /, **fields: object) -> Given:
