@@ -20,13 +20,17 @@ _OPTION = re.compile(r"([A-Z])[.)][ \t]+(\S.*)")
 _ANSWER = re.compile(r"ANSWER:[ \t]*(\S.*)?")
 # What was meant for one of the two, and is not.
 _NEARLY_OPTION = re.compile(r"(?:[a-zа-яё][.)]|[A-ZА-ЯЁ][.)])(?:\s|\S)", re.DOTALL)
+_OPTION_LINE = re.compile(r"^[A-Z][.)][ \t]", re.MULTILINE)
+_ANSWER_LINE = re.compile(r"^[ \t]*answer[ \t]*:", re.MULTILINE | re.IGNORECASE)
 _NEARLY_ANSWER = re.compile(r"\s*answer\s*:?", re.IGNORECASE)
 _MOST_OPTIONS = 26
 
 
 def looks_like_aiken(text: str) -> bool:
-    """Whether there is an option and, after it, the line with the answer, in small letters even, which is told then."""
-    return re.search(r"(?ms)^[A-Z][.)][ \t].*?^[ \t]*(?i:answer)[ \t]*:", text) is not None
+    """Whether there is an option and, after it, a line with the answer; reading tells if that is in small letters."""
+    option = _OPTION_LINE.search(text)
+    # After the first option only: if no answer follows that one, none follows any other.
+    return option is not None and _ANSWER_LINE.search(text, option.end()) is not None
 
 
 def read_aiken(text: str) -> BankFile:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from protocols.messages import EntryError
-from storage.banks import BankFile, read
+from storage.banks import BankFile, BankFileError, format_of, read
 from storage.banks.check import check
 
 DOCUMENTED = """\
@@ -114,6 +114,11 @@ def test_a_malformed_question_does_not_spoil_those_after_it() -> None:
     bank = aiken("Bad\nA. a\nANSWER: A\n\nGood\nA. a\nB. b\nANSWER: B\n")
     assert [fault.where for fault in bank.errors] == ["line 3"]
     assert [entry.content["text"] for entry in bank.entries] == ["Good"]
+
+
+def test_a_long_list_without_an_answer_is_soon_known_not_to_be_aiken() -> None:
+    with pytest.raises(BankFileError, match="nor Aiken"):
+        format_of("A. one of many\n" * 300_000)
 
 
 def test_the_same_question_twice_is_taken_once() -> None:
