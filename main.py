@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigurationError as error:
         print(error, file=sys.stderr)  # noqa: T201  # the log is not configured yet
         return FAILED
-    gc.disable()  # imports make much and drop nothing: to search all that for garbage takes a tenth of the start
+    gc.disable()  # imports make many objects and drop none: to search them for garbage takes a tenth of the start
     if options.command in (None, "serve"):
         logs.configure(settings.log)
         work: Coroutine[Any, Any, int] = _serve(settings)

@@ -446,7 +446,7 @@ async def _keep_seen(accounts: Accounts) -> None:
 
 
 async def _flush_seen(accounts: Accounts) -> None:
-    """Write last-seen dates; the next time will do as well, and a stop without a database is none the worse."""
+    """Write last-seen dates. If the database is away they wait for the next time, or at a stop are lost: no harm."""
     try:
         await accounts.flush_seen()
     except Exception as error:

@@ -57,7 +57,7 @@ class Chats:
         self._clock = clock
         self._accounts = accounts
         self._chats: TTLCache[int, _Kept] = TTLCache(CACHED_CHATS, CACHE_SECONDS * MICROSECONDS, timer=clock)
-        self._refusals = 0  # grows with them: what was read before one is not remembered after it
+        self._refusals = 0  # counted, so that what was read before one is not remembered after it
         # One after the other in each chat: so what is remembered last was also written last.
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
@@ -118,8 +118,8 @@ class Chats:
         return Done()
 
     def refused(self, telegram: int, sent_at: int) -> bool:
-        """Telegram did not deliver what was sent to them then: whether that holds still, for they have not written
-        since. Then they are forgotten here, so that the database hears of it when they write.
+        """Telegram could not deliver what was sent to them at `sent_at`. False: they have written since, so they can be
+        reached. Else they are forgotten here, so that the next time they write is noted in the database.
         """
         kept = self._chats.get(telegram)
         if kept is not None and kept.met >= sent_at:

@@ -73,8 +73,8 @@ class Joining:
 
     async def link(self, message: LinkAccounts) -> Linked:
         """Raises NotFound for a code that is wrong, spent or too old, TooMany after several such; Conflict when one
-        of the accounts is joined already, and when the one from Telegram has a higher role, for whoever makes somebody
-        type their code shall not get that (it names `login` and `role`); Unavailable when it is certain but not done
+        of the accounts is joined already, and when the one from Telegram has the higher role (with `login` and `role`):
+        whoever talks somebody into typing a code must not get their role; Unavailable when it is certain but not done
         yet.
         """
         row = await accounts_sql.user_by_id(self._pool, message.user)
@@ -101,8 +101,8 @@ class Joining:
         self._guesses.forget(guesser)
         if isinstance(begun, sql.LowerRole):
             raise Conflict(
-                f"This account has the role {begun.role!r}, and {begun.login!r}, who made this code, has a lower one: "
-                "no role goes along by a code. If both are yours, have that account given the role first",
+                f"This account has the role {begun.role!r}, and {begun.login!r}, who made this code, has a lower one. "
+                "A code passes no role on: if both accounts are yours, have that one given the role first",
                 login=begun.login,
                 role=begun.role,
             )

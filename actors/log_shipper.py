@@ -78,7 +78,7 @@ class LogShipper(logging.Handler):
 def _row(created: float, level: str, logger: str, line: str) -> tuple[object, ...]:
     try:
         told = orjson.loads(line)
-    except ValueError:  # a number that is none, or half a letter: no line may end the service
+    except ValueError:  # NaN, or half of a surrogate pair: no line may end the service
         told = {"event": line.encode("utf-8", "backslashreplace").decode()}
     fields = {name: value for name, value in told.items() if name not in _OWN}
     seconds = int(created)

@@ -25,7 +25,7 @@ LOG_LINES_SHIPPED = Counter("apo_log_lines_shipped_total", "Lines of the log tha
 LOG_LINES_DROPPED = Counter("apo_log_lines_dropped_total", "Lines of the log that found no room or were given up")
 BROADCAST_MESSAGES = Counter("apo_broadcast_messages_total", "Mass messages by what became of them", ["outcome"])
 for outcome in ("sent", "failed", "blocked"):
-    BROADCAST_MESSAGES.labels(outcome)  # from nought on: Prometheus takes no notice of what comes with its counter
+    BROADCAST_MESSAGES.labels(outcome)  # there from the start, at 0: else Prometheus misses the first ones counted
 BROADCAST_RATE = Gauge("apo_broadcast_rate", "Mass messages a second, over the last seconds")
 BROADCAST_LEFT = Gauge("apo_broadcast_left", "Messages of running broadcasts that are still to be sent")
 BROADCAST_FLOODS = Counter("apo_broadcast_floods_total", "Times that Telegram asked broadcasts to wait")

@@ -29,7 +29,7 @@ from storage.postgres import journal, read_models
 log = structlog.get_logger()
 
 MOST_WAITING = 10_000
-MOST_BEHIND = 100_000  # events; fewer are soon made up for at the highest rate of answers
+MOST_BEHIND = 100_000  # events; with fewer a relay soon catches up, even at the highest rate of answers
 NOT_BEGUN = "not begun yet"
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -74,7 +74,7 @@ class Gauge:
         self.problem: str | None = NOT_BEGUN
 
     def trouble(self, head: int) -> str | None:
-        """What keeps it from the journal's last position `head`, or how far it is behind, where that is far."""
+        """What keeps it from reaching the journal's last position `head`, or how far it is behind, if that is far."""
         behind = head - self.position
         return f"{behind} events behind" if self.problem is None and behind > MOST_BEHIND else self.problem
 
@@ -96,7 +96,7 @@ class Relay(EventLoopActor):
         self._hurry = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         for counter in (metrics.RELAY_ERRORS, metrics.PARKED):
-            counter.labels(destination.name)  # from nought on: Prometheus takes no notice of a first one without it
+            counter.labels(destination.name)  # there from the start, at 0: else Prometheus misses the first one counted
 
     def on_start(self) -> None:
         self._worker = self.own(self._work_forever(), f"relay {self._destination.name}")

@@ -165,7 +165,7 @@ class Timekeeper:
                     log.exception("the clocks of contests cannot be put right")  # the next start will
                 accepted = self._clock()
                 self._tide.held = None
-                # Beside this loop: a database that stands still, which is an outage, too, does not let go of it.
+                # Beside this loop: if the database hangs, which is an outage too, the heartbeat hangs for seconds.
                 beat = asyncio.create_task(self._beat(), name="heartbeat")
         finally:
             if beat is not None:

@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,7 +38,7 @@ from benchmarks.answers import (
     fill_bank,
     start_trainings,
 )
-from benchmarks.load import load
+from benchmarks.load import Request, load
 from storage.embedded import attach
 from tests.clickhouse_server import ClickHouseServer
 from tests.durability.proxy import SlowProxy
@@ -73,6 +73,7 @@ class Side:
     service: Service
     connection: asyncpg.Connection[asyncpg.Record]
     students: int = 0
+    requests: list[Request] = field(default_factory=list)
 
     async def prepare(self, seconds: int) -> None:
         """Trainings for one round, and no relay that still has to do with them."""

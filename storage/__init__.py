@@ -18,9 +18,9 @@ def is_transient(error: Exception) -> bool:
 
 
 def blames_values(error: Exception) -> bool:
-    """Whether what was given is at fault, and no database: the same will never succeed.
+    """Whether the values that were given are at fault, and not a database: the same will never succeed.
 
-    Not so where a database is away, and not where somebody has to see to it: a right that was taken away, a missing
+    False while a database is away, and also where somebody has to see to it: a right that was taken away, a missing
     table, a full disk.
     """
     if isinstance(error, PostgresError):

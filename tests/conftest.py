@@ -26,7 +26,7 @@ TOGETHER = (
 
 
 class ByService(LoadScopeScheduling):  # type: ignore[misc]  # xdist is not typed
-    """The largest of `TOGETHER` first, each as a whole; at the end, one by one, what needs nothing."""
+    """The largest of `TOGETHER` first, each as a whole; then, one by one, the tests that share nothing."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid)

@@ -126,7 +126,7 @@ def _question(parsed: GiftQuestion) -> Question:
     if not text:
         raise QuestionFault("the question has no text; write what is asked before the answers", "text")
     if _EMBEDDED.match(answers):
-        told = "an embedded answer of Moodle's Cloze, which GIFT has none of; export such questions as Moodle XML"
+        told = "an embedded answer of Moodle's Cloze type, which GIFT cannot express; export the question as Moodle XML"
         raise QuestionFault(told, "key")
     if answers.startswith("#"):
         question = _number(answers[1:], format)

@@ -257,7 +257,7 @@ class _Draft:
         for at, answer in enumerate(self._element.all("answer")):
             text, image = self._rich(answer, f"options.{at}")
             if not text and image is None:
-                raise QuestionFault("an <answer> without text; write what is offered", f"options.{at}")
+                raise QuestionFault("an <answer> without text; write what can be chosen", f"options.{at}")
             option: Question = {"id": answer.attributes.get("id") or letter(at), "text": text}
             if image is not None:
                 option["image"] = image

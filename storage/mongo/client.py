@@ -22,8 +22,8 @@ Client: TypeAlias = AsyncIOMotorClient[dict[str, Any]]
 
 TIMEOUT_MS = 10_000
 
-# Codes of what no later try and no administrator can make succeed: bad values and types, documents that are too large
-# or do not pass a check, and keys that are there already.
+# Codes of what neither a later try nor an administrator can make succeed: bad values and types, documents that are too
+# large or do not pass a check, and keys that exist already.
 WRONG_VALUES = frozenset({2, 9, 14, 22, 28, 121, 10334, 11000, 17419})
 
 

@@ -219,8 +219,8 @@ async def _list_deliveries(connection: Connection, broadcast: int, now: datetime
         broadcast,
         timeout=LIST_SECONDS,
     )
-    # Who is being erased did not see these deliveries: the erasures that have begun end first, those that begin from
-    # now on find them. Not before, for to list a million takes a while.
+    # An erasure that is under way does not see these deliveries: those that have begun end first, and those that begin
+    # later wait for us, and find them. Locked only now, for to list a million takes a while.
     await connection.execute("SELECT pg_advisory_xact_lock($1)", ERASURE, timeout=LIST_SECONDS)
     await connection.execute(
         """DELETE FROM deliveries WHERE broadcast_id = $1

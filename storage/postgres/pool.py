@@ -34,7 +34,7 @@ TRANSIENT: tuple[type[Exception], ...] = (
     exceptions.InternalClientError,  # the protocol was cut in the middle
 )
 
-# What no later try and no administrator can make succeed.
+# What neither a later try nor an administrator can make succeed.
 WRONG_VALUES: tuple[type[exceptions.PostgresError], ...] = (
     exceptions.DataError,
     exceptions.IntegrityConstraintViolationError,
