@@ -198,7 +198,7 @@ class Desk:
         )
         return Statistics(
             totals=totals,
-            weakest=weakest(by_topic),
+            weakest=weakest([one for one in by_topic if self._is_asked(one)]),
             better_than=await self._better_than(message, totals),
             trainings=rows.trainings,
             by_subject=by_subject,
@@ -206,6 +206,11 @@ class Desk:
             by_day=tuple(DayFigures(day=row["day"], **_figures(row)) for row in rows.by_day),
             streak=streak(rows.days, self._today()),
         )
+
+    def _is_asked(self, topic: TopicFigures) -> bool:
+        """Whether it has questions still."""
+        known = self._bank.subject(topic.subject) is not None
+        return known and self._bank.index(topic.subject).count(topic.topic) > 0
 
     async def _better_than(self, message: ShowStatistics, totals: Figures) -> float | None:
         if totals.answered < FEWEST_COMPARED:

@@ -34,6 +34,13 @@ def test_the_weakest_topics_come_first_and_good_or_hardly_known_ones_not_at_all(
     assert weakest([]) == ()
 
 
+async def test_topics_that_have_no_questions_any_more_are_not_among_those_to_work_on(desk: Desk, pool: Pool) -> None:
+    for subject, topic in (("biology", "cells"), ("biology", "gone"), ("gone", "cells")):
+        await day(pool, 1, 0, 20, 1, subject=subject, topic=topic)
+    told = await desk.show_statistics(ShowStatistics(user=1))
+    assert [(one.subject, one.topic) for one in told.weakest] == [("biology", "cells")]
+
+
 async def test_a_student_stands_above_those_with_a_lower_mean_score(desk: Desk, pool: Pool) -> None:
     for user, score in ((1, 14), (2, 4), (3, 8), (4, 12), (5, 18), (6, 14)):
         await day(pool, user, 0, ENOUGH, score)

@@ -284,10 +284,14 @@ async def press_start(turn: Turn, subject: ShownSubject, meant: OfSubject) -> No
 
 
 async def start_training(turn: Turn, subject: ShownSubject, verb: SubjectVerb, topic: str) -> None:
-    """`topic` is the token of the only one that is asked for; empty: whatever the verb says."""
+    """`topic` is the token of the only one that is asked for; empty: whatever the verb says. Raises NotFound where it
+    is gone.
+    """
     setup = setup_of(turn.state.get("setup"), subject.slug) if verb == "start" else Setup(subject.slug)
     if topic:
         setup = replace(setup, topics=tuple(one.slug for one in subject.topics if token(one.slug) == topic))
+        if not setup.topics:
+            raise NotFound("There is no such topic any more")
     known = {topic.slug for topic in subject.topics}
     only: Literal["unseen", "mistakes", "favorites"] | None = "unseen" if setup.unseen else None
     if verb == "mistakes" or verb == "favorites":

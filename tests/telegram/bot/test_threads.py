@@ -10,7 +10,15 @@ import secrets
 
 import pytest
 
-from protocols.telegram.callbacks import OfQuestion, Review, encode, question_token
+from protocols.telegram.callbacks import (
+    OfQuestion,
+    OfReviewed,
+    OfSubject,
+    Review,
+    encode,
+    question_token,
+    subject_token,
+)
 from tests.api.banks import Bank, answer
 from tests.api.client import Client, connect
 from tests.running import Service
@@ -138,8 +146,9 @@ async def test_nobody_reaches_into_anothers_training(center: DataCenter, bank: B
     for data in (encode(OfQuestion("done", token, "b")), encode(OfQuestion("finish-now", token))):
         told = await student.press_data(mine.id, data)
         assert told.text == "То был прежний вопрос, а сейчас — этот."
-    told = await student.press_data(mine.id, encode(Review(training["id"])))
-    assert told.text == "Этого больше нет."
+    for reviewed in (Review(training["id"]), OfReviewed("star", training["id"], 1)):
+        told = await student.press_data(mine.id, encode(reviewed))
+        assert told.text == "Этого больше нет."
     assert (await web.get("/trainings/current"))["progress"]["answered"] == 0
 
 
@@ -154,6 +163,16 @@ async def test_forged_picks_are_refused_kindly(center: DataCenter, bank: Bank, g
             assert told.text
     assert "Question order" in menu(student).text
     assert (await web.get("/trainings/current"))["progress"]["answered"] == 0
+
+
+async def test_a_topic_that_is_gone_is_not_trained(center: DataCenter, bank: Bank, guest: Client) -> None:
+    student = await newcomer(center)
+    web = await joined(student, guest)
+    shown = await begins(student, bank, "single")
+    token = subject_token(bank.subject)
+    told = await student.press_data(shown.id, encode(OfSubject("weakest", token, question_token("gone", "", 0))))
+    assert told.text == "Этого больше нет."
+    assert (await web.get("/trainings/current"))["size"] == 1
 
 
 async def test_any_bytes_get_a_friendly_answer(center: DataCenter, bank: Bank) -> None:
