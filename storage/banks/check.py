@@ -124,7 +124,10 @@ def _subject(bank: BankFile, known: Subject | None, requested: str | None) -> Su
     said = bank.declaration.slug if bank.declaration is not None else bank.subject
     slug = said or requested or (known.slug if known is not None else None)
     if slug is None:
-        raise _unplaced("the file names no subject; add `subject: SLUG` at its top, or choose one at the upload")
+        raise _unplaced(
+            "the file names no subject; add `subject: SLUG` at its top, or give one with it:"
+            " `--subject SLUG` on the command line, `?subject=SLUG` over HTTP"
+        )
     if requested is not None and requested != slug:
         raise _unplaced(f"the file is for `{slug}`, but `{requested}` was asked for; choose the one that is meant")
     if known is not None and known.slug != slug:
