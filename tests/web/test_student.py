@@ -25,7 +25,8 @@ async def _train(person: Person, bank: Bank) -> None:
         await person.sees("Верно!")
         if number == 0:
             await person.press(page.get_by_role("button", name="В избранное"))
-            await expect(page.get_by_role("status")).to_be_visible()
+            await expect(page.get_by_role("button", name="В избранном")).to_be_visible()
+            await person.sees("Верно!")
         await person.press(page.locator("main a.button"))
         await page.wait_for_url("/training" if number < len(RIGHT) - 1 else "/trainings/*")
     assert seen == ALL_KINDS
@@ -89,7 +90,7 @@ async def test_a_favourite_can_be_trained_and_two_quick_taps_are_one_answer(
         await begin(person, bank.subject, 1)
         await answer_rightly(person)
         await person.press(page.get_by_role("button", name="В избранное"))
-        await person.sees("Готово")
+        await expect(page.get_by_role("button", name="В избранном")).to_be_visible()
         await person.go(f"/subjects/{bank.subject}")
         await page.get_by_label("избранное").check()
         await person.press(page.locator("button.big"))

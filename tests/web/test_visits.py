@@ -25,6 +25,22 @@ async def _csrf(visitor: aiohttp.ClientSession) -> str:
     return found[1]
 
 
+def _field(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+def _heading(page: str) -> str:
+    return page.partition("<h1>")[2].partition("</h1>")[0]
+
+
+def _option(page: str) -> str:
+    found = re.search(r'type="radio" name="answer" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
 async def test_every_page_forbids_inline_scripts_and_other_hosts(visitor: aiohttp.ClientSession) -> None:
     for path in ("/", "/login", "/register", "/subjects/biology", "/training", "/no-such-page", "/static/style.css"):
         async with visitor.get(path) as response:
@@ -66,19 +82,45 @@ async def test_an_address_that_leads_nowhere_is_a_page_for_people_and_a_problem_
             assert response.content_type == "application/problem+json"
 
 
-async def test_what_is_done_to_a_question_leads_back_to_where_it_stood(visitor: aiohttp.ClientSession) -> None:
+async def test_a_star_shows_wherever_a_question_stands_whether_it_is_a_favourite(
+    visitor: aiohttp.ClientSession,
+) -> None:
     await _register(visitor)
-    form = {"csrf": await _csrf(visitor), "subject": "biology", "size": "1", "mode": "practice"}
-    async with visitor.post("/trainings", data=form) as response:
-        found = re.search(r'name="question" value="([^"]+)"', await response.text())
-    assert found is not None
-    about = {"csrf": form["csrf"], "subject": "biology", "question": found[1], "back": "/trainings/1-1"}
-    async with visitor.post("/favorites", data=about | {"favorite": "yes"}) as response:
+    csrf = await _csrf(visitor)
+    start = {"csrf": csrf, "subject": "biology", "size": "1", "mode": "practice", "kinds": "single"}
+    async with visitor.post("/trainings", data=start) as response:
         page = await response.text()
-        assert 'href="/trainings/1-1"' in page
-        assert "Убрать из избранного" in page
-    async with visitor.post("/favorites", data=about | {"favorite": "no", "back": "//evil.example"}) as response:
-        assert 'class="button" href="/"' in await response.text()
+    fields = {name: _field(page, name) for name in ("training", "question", "kind")}
+    assert 'class="star"' in page
+
+    about = {"csrf": csrf, "subject": "biology", "question": fields["question"]}
+    async with visitor.post("/favorites", data=about | {"back": "/training", "favorite": "yes"}) as response:
+        assert response.url.path == "/training"
+        assert 'class="star lit"' in await response.text()
+
+    given = fields | {"csrf": csrf, "answer": _option(page)}
+    async with visitor.post("/training/answer", data=given) as response:
+        verdict = await response.text()
+        assert 'class="star lit"' in verdict
+    async with visitor.post("/favorites", data=about | {"back": "/training/answer", "favorite": "no"}) as response:
+        assert response.url.path == "/training/answer"
+        again = await response.text()
+        assert 'class="star"' in again
+        assert _heading(again) == _heading(verdict)
+
+    await visitor.post("/favorites", data=about | {"favorite": "yes"})
+    async with visitor.get(f"/trainings/{fields['training']}") as response:
+        assert 'class="star lit"' in await response.text()
+
+
+async def test_what_is_done_to_a_question_leads_to_no_other_site(visitor: aiohttp.ClientSession) -> None:
+    await _register(visitor)
+    csrf = await _csrf(visitor)
+    async with visitor.post("/trainings", data={"csrf": csrf, "subject": "biology", "size": "1"}) as response:
+        question = _field(await response.text(), "question")
+    about = {"csrf": csrf, "subject": "biology", "question": question, "favorite": "yes", "back": "//evil.example"}
+    async with visitor.post("/favorites", data=about) as response:
+        assert response.url.path == "/"
 
 
 async def test_a_verdict_that_is_loaded_anew_without_its_form_leads_on(visitor: aiohttp.ClientSession) -> None:

@@ -91,13 +91,36 @@ async def answer(visit: Visit) -> web.Response:
     )
     if verdict.verdict is None:
         return _onward(training, verdict.next)  # an exam tells it at the end
-    shown = shown if shown is not None and shown.id == question else None
-    return render(visit, "verdict.html", training=before, question=shown, given=response, verdict=verdict)
+    return render(
+        visit,
+        "verdict.html",
+        training=training,
+        subject=before.subject,
+        question=shown if shown is not None and shown.id == question else None,
+        given=response,
+        verdict=verdict,
+        favorite=await _is_favorite(visit, question, before.subject),
+    )
 
 
-async def again(_: Visit) -> web.Response:
-    """A verdict's address, typed or reloaded without its form."""
-    return see("/training")
+async def again(visit: Visit) -> web.Response:
+    """The last verdict: its address typed, loaded without its form, or come back to."""
+    try:
+        last = await visit.expect(m.LastAnswer, m.ShowLastAnswer(user=visit.user, platform="web"))
+    except m.NotFound:
+        return see("/training")
+    if last.verdict.verdict is None:
+        return see("/training")  # an exam tells it at the end
+    return render(
+        visit,
+        "verdict.html",
+        training=last.training,
+        subject=last.subject,
+        question=last.question,
+        given=last.response,
+        verdict=last.verdict,
+        favorite=last.favorite,
+    )
 
 
 def _response(visit: Visit, kind: str) -> Any:
@@ -156,22 +179,28 @@ async def results(visit: Visit) -> web.Response:
     )
     if training.status == "open":
         return see("/training")
-    return render(visit, "results.html", training=training, summary=training.summary)
+    reviewed = training.summary.questions if training.summary else ()
+    favorites = {one.question for one in reviewed if await _is_favorite(visit, one.question, training.subject)}
+    return render(visit, "results.html", training=training, summary=training.summary, favorites=favorites)
+
+
+async def _is_favorite(visit: Visit, question: str, subject: str) -> bool:
+    asked = said(m.ShowFavoriteById, user=visit.user, question=question, subject=subject)
+    return (await visit.expect(m.Favorite, asked)).favorite
 
 
 async def favorite(visit: Visit) -> web.Response:
-    kept = visit.one("favorite") == "yes"
+    """Back to where the question stood: its star tells what became of it."""
     await visit.ask(
         said(
             m.SetFavoriteById,
             user=visit.user,
             question=visit.one("question"),
             subject=visit.one("subject"),
-            favorite=kept,
+            favorite=visit.one("favorite") == "yes",
         )
     )
-    done = visit.t("It is kept among your favourites.") if kept else visit.t("It is no favourite any more.")
-    return render(visit, "done.html", done=done, back=_back(visit), kept=kept)
+    return see(_back(visit))
 
 
 async def report(visit: Visit) -> web.Response:
@@ -185,11 +214,10 @@ async def report(visit: Visit) -> web.Response:
         )
     )
     done = visit.t("Thank you! The department will look at it.")
-    return render(visit, "done.html", done=done, back=_back(visit), kept=False)
+    return render(visit, "done.html", done=done, back=_back(visit))
 
 
 def _back(visit: Visit) -> str:
-    """To the page with the question: a verdict has none, and its training goes on."""
     return inside(visit.one("back", "/training"))
 
 
