@@ -28,14 +28,34 @@ class Visitor:
             assert response.status == status, path
             return unescape(await response.text())
 
-    async def send(self, path: str, form: Mapping[str, str] | None = None, status: int = 200) -> tuple[str, str]:
+    async def send(
+        self, path: str, form: Mapping[str, str | list[str]] | None = None, status: int = 200
+    ) -> tuple[str, str]:
         """The path and the text of the page that follows a form."""
         found = re.search(r'name="csrf" value="([0-9a-f]{64})"', await self.see("/profile"))
         assert found is not None
-        async with self.session.post(path, data={**(form or {}), "csrf": found[1]}) as response:
+        filled = {**(form or {}), "csrf": found[1]}
+        sent = [(name, one) for name, value in filled.items() for one in ([value] if isinstance(value, str) else value)]
+        async with self.session.post(path, data=sent) as response:
             text = unescape(await response.text())
             assert response.status == status, (path, text)
             return response.url.path, text
+
+
+def _filled_in(page: str) -> dict[str, list[str]]:
+    """What a browser would send of the form in the middle of a page."""
+    form: dict[str, list[str]] = {}
+    main = page[page.index("<main") :]
+    for tag in re.findall(r"<input[^>]*>", main):
+        told = dict(re.findall(r'(name|type|value)="([^"]*)"', tag))
+        if told["name"] != "csrf" and (told["type"] not in ("checkbox", "radio") or " checked" in tag):
+            form.setdefault(told["name"], []).append(told["value"])
+    for name, text in re.findall(r'<textarea[^>]*name="(\w+)"[^>]*>([^<]*)</textarea>', main):
+        form[name] = [text]
+    for name, options in re.findall(r'<select[^>]*name="(\w+)"[^>]*>(.*?)</select>', main, re.DOTALL):
+        chosen = re.search(r'<option(?: value="([^"]*)")? selected>(\w*)', options)
+        form[name] = [chosen[1] or chosen[2]] if chosen else [""]
+    return form
 
 
 async def browsing(client: Client) -> Visitor:
@@ -133,6 +153,49 @@ async def test_an_administrator_plans_a_contest_and_deletes_it(chief: Visitor, a
     path, _ = await chief.send(f"{path}/delete")
     assert path == "/admin/contests"
     assert "Planned here" not in await chief.see("/admin/contests")
+
+
+async def test_a_planned_contest_is_changed_in_the_form_it_was_planned_in(
+    admin: Client, chief: Visitor, anna: Visitor, walk: Bank
+) -> None:
+    start = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(hours=1)
+    contest = await planned(
+        admin,
+        walk.subject,
+        starts_at=start.isoformat(),
+        ends_at=(start + timedelta(hours=2)).isoformat(),
+        size=1,
+        filters={"kinds": ["single", "number"], "difficulty": {"max": 4}},
+        participants={"grades": [8, 9], "users": [1]},
+        remind_minutes=15,
+    )
+    place = f"/admin/contests/{contest['id']}"
+    assert f'href="{place}/edit"' in await chief.see(place)
+    form = _filled_in(await chief.see(f"{place}/edit"))
+    await chief.send(f"{place}/edit", form)
+    assert await admin.get(place) == contest
+    path, _ = await chief.send(f"{place}/edit", form | {"title": "Moved", "kinds": [], "remind_minutes": ""})
+    assert path == place
+    changed = await admin.get(place)
+    assert (changed["title"], changed["filters"]["kinds"], changed["remind_minutes"]) == ("Moved", None, None)
+    _, page = await chief.send(f"{place}/edit", form | {"size": ""}, status=422)
+    assert "Either give the number of questions" in page
+    await anna.see(f"{place}/edit", status=403)
+
+
+async def test_once_a_contest_has_begun_its_form_has_only_what_can_still_be_changed(
+    admin: Client, chief: Visitor, walk: Bank
+) -> None:
+    contest = await planned(admin, walk.subject, title="Begun", rules="Be fair")
+    place = f"/admin/contests/{contest['id']}"
+    page = await chief.see(f"{place}/edit")
+    assert "It has begun" in page
+    assert _filled_in(page).keys() == {"title", "rules"}
+    late = {"title": "Late", "subject": walk.subject, "starts_at": "2099-01-01T10:00", "ends_at": "2099-01-01T12:00"}
+    _, page = await chief.send(f"{place}/edit", late | {"minutes": "5", "size": "1"}, status=409)
+    assert "It has changed meanwhile" in page
+    await chief.send(f"{place}/edit", {"title": "Named", "rules": "Be kind"})
+    assert (await admin.get(place)) == contest | {"title": "Named", "rules": "Be kind"}
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,8 @@ SEEN = {
         POST /admin/contests
         GET /admin/contests/new
         GET /admin/contests/{contest}
+        GET /admin/contests/{contest}/edit
+        POST /admin/contests/{contest}/edit
         POST /admin/contests/{contest}/delete
         GET /admin/contests/{contest}/results.xlsx
     """,
@@ -213,6 +215,7 @@ OPEN = {
     "/static/contest.js",
     "/static/icon.svg",
     "/static/progress.js",
+    "/static/star.js",
     "/static/style.css",
     "/static/times.js",
     "/static/training.js",

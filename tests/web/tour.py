@@ -67,7 +67,7 @@ async def tour(
             yield path, name, student
     async with somebody(browser, service, size, hand) as person:
         await sign_in(person, admin.login)
-        async for path, name in _as_admin(person, admin, service):
+        async for path, name in _as_admin(person, admin, bank, service):
             yield path, name, person
         async for path, name in _as_department(person, bank):
             yield path, name, person
@@ -95,6 +95,7 @@ async def _as_student(student: Person, admin: Client, bank: Bank) -> AsyncIterat
         seen.add(kind)
         if number == 0:
             await page.get_by_role("button", name="В избранное").click()
+            await page.get_by_role("button", name="В избранном").wait_for()
             yield "", "favourite"
         await page.locator("main a.button").click()
     yield "/trainings/{training}", "results"
@@ -116,9 +117,8 @@ async def _as_student(student: Person, admin: Client, bank: Bank) -> AsyncIterat
     yield "", "refused"
 
 
-async def _contest(admin: Client, bank: Bank) -> int:
-    """One that is open now."""
-    now = datetime.now(UTC)
+async def _contest(admin: Client, bank: Bank, *, begun: bool = True) -> int:
+    now = datetime.now(UTC) + timedelta(hours=0 if begun else 1)
     plan = {
         "title": "Первый тур",
         "subject": bank.subject,
@@ -132,7 +132,7 @@ async def _contest(admin: Client, bank: Bank) -> int:
     return number
 
 
-async def _as_admin(person: Person, admin: Client, service: Service) -> AsyncIterator[tuple[str, str]]:
+async def _as_admin(person: Person, admin: Client, bank: Bank, service: Service) -> AsyncIterator[tuple[str, str]]:
     page = person.page
     connection = await connect(service)
     try:
@@ -158,6 +158,8 @@ async def _as_admin(person: Person, admin: Client, service: Service) -> AsyncIte
     contest = (await admin.get("/admin/contests"))["items"][0]["id"]
     await person.go(f"/admin/contests/{contest}")
     yield "/admin/contests/{contest}", "admin-contest"
+    await person.go(f"/admin/contests/{await _contest(admin, bank, begun=False)}/edit")
+    yield "/admin/contests/{contest}/edit", "admin-contest-edit"
     await person.go(f"/admin/users/{student}")
     yield "/admin/users/{user}", "admin-user"
     await person.go(f"/admin/users/{student}/erase")

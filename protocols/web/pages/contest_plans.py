@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import UTC
 from typing import Final
 
 from aiohttp import web
@@ -39,7 +41,10 @@ async def form(visit: Visit) -> web.Response:
     return await _form(visit)
 
 
-async def _form(visit: Visit, refusal: m.Refusal | None = None) -> web.Response:
+async def _form(
+    visit: Visit, refusal: m.Refusal | None = None, contest: m.PlannedContest | None = None
+) -> web.Response:
+    """For a new contest, or for the one that is changed."""
     subjects = await visit.expect(m.Subjects, m.ListSubjects(language=visit.language))
     wrong = {path.partition(".")[0] for path in faults(refusal)} if isinstance(refusal, m.Invalid) else set()
     return render(
@@ -49,12 +54,44 @@ async def _form(visit: Visit, refusal: m.Refusal | None = None) -> web.Response:
         subjects=subjects.items,
         troubles=[trouble for name, trouble in TROUBLES.items() if name in wrong],
         refusal=refusal,
+        contest=contest,
     )
 
 
 async def create(visit: Visit) -> web.Response:
+    try:
+        made = await visit.expect(m.PlannedContest, _planned(visit))
+    except (m.Invalid, m.Conflict) as refusal:
+        return await _form(visit, _named(refusal))
+    return see(f"/admin/contests/{made.id}")
+
+
+async def edit(visit: Visit) -> web.Response:
+    contest = await _shown(visit)
+    visit.form.update(_filled_in(contest))
+    return await _form(visit, contest=contest)
+
+
+async def change(visit: Visit) -> web.Response:
+    number = visit.part("contest")
+    try:
+        if "starts_at" in visit.form:
+            changed = said(m.ChangeContest, contest=number, **dict(_planned(visit)))
+        else:  # it had begun, and the form had no more
+            title, rules = visit.one("title"), visit.one("rules")
+            changed = said(m.ChangeContest, user=visit.user, contest=number, title=title, rules=rules)
+        await visit.ask(changed)
+    except (m.Invalid, m.Conflict) as refusal:
+        return await _form(visit, _named(refusal), await _shown(visit))
+    return see(f"/admin/contests/{number}")
+
+
+def _planned(visit: Visit) -> m.CreateContest:
+    """The plan that is filled in. Raises Invalid."""
     low, high = visit.filled("min"), visit.filled("max")
     filters: dict[str, object] = {}
+    if topics := visit.all("topics"):
+        filters["topics"] = topics
     if kinds := visit.all("kinds"):
         filters["kinds"] = kinds
     if low or high:
@@ -64,30 +101,48 @@ async def create(visit: Visit) -> web.Response:
         participants["grades"] = grades
     if users := visit.one("users").replace(",", " ").split():
         participants["users"] = users
-    try:
-        made = await visit.expect(
-            m.PlannedContest,
-            said(
-                m.CreateContest,
-                user=visit.user,
-                title=visit.one("title"),
-                subject=visit.one("subject"),
-                rules=visit.one("rules"),
-                starts_at=visit.moment("starts_at"),
-                ends_at=visit.moment("ends_at"),
-                minutes=visit.one("minutes"),
-                size=visit.filled("size"),
-                questions=visit.one("questions").split() or None,
-                filters=filters,
-                draw=visit.one("draw", "same"),
-                participants=participants,
-                results_hidden=visit.one("results_hidden") == "yes",
-                remind_minutes=visit.filled("remind_minutes"),
-            ),
-        )
-    except (m.Invalid, m.Conflict) as refusal:
-        return await _form(visit, _named(refusal))
-    return see(f"/admin/contests/{made.id}")
+    return said(
+        m.CreateContest,
+        user=visit.user,
+        title=visit.one("title"),
+        subject=visit.one("subject"),
+        rules=visit.one("rules"),
+        starts_at=visit.moment("starts_at"),
+        ends_at=visit.moment("ends_at"),
+        minutes=visit.one("minutes"),
+        size=visit.filled("size"),
+        questions=visit.one("questions").split() or None,
+        filters=filters,
+        draw=visit.one("draw", "same"),
+        participants=participants,
+        results_hidden=visit.one("results_hidden") == "yes",
+        remind_minutes=visit.filled("remind_minutes"),
+    )
+
+
+def _filled_in(plan: m.ContestPlan) -> dict[str, list[str]]:
+    """The form that makes this plan; its moments in UTC, as where there are no scripts."""
+    difficulty = plan.filters.difficulty or m.DifficultyRange()
+    fields: dict[str, Iterable[object]] = {
+        "title": [plan.title],
+        "subject": [plan.subject],
+        "rules": [plan.rules],
+        "starts_at": [f"{plan.starts_at.astimezone(UTC):%Y-%m-%dT%H:%M}"],
+        "ends_at": [f"{plan.ends_at.astimezone(UTC):%Y-%m-%dT%H:%M}"],
+        "minutes": [plan.minutes],
+        "size": [plan.size or ""],
+        "questions": [" ".join(plan.questions or ())],
+        "topics": plan.filters.topics or (),
+        "kinds": plan.filters.kinds or (),
+        "min": [difficulty.min or ""],
+        "max": [difficulty.max or ""],
+        "draw": [plan.draw],
+        "grades": plan.participants.grades or (),
+        "users": [" ".join(map(str, plan.participants.users or ()))],
+        "results_hidden": ["yes" if plan.results_hidden else "no"],
+        "remind_minutes": [plan.remind_minutes or ""],
+    }
+    return {name: [str(value) for value in values] for name, values in fields.items()}
 
 
 def _named(refusal: m.Refusal) -> m.Refusal:
@@ -103,17 +158,20 @@ def _named(refusal: m.Refusal) -> m.Refusal:
     return m.Invalid(refusal.detail, errors)
 
 
+async def _shown(visit: Visit) -> m.PlannedContest:
+    return await visit.expect(m.PlannedContest, said(m.ShowPlan, user=visit.user, contest=visit.part("contest")))
+
+
 async def plan(visit: Visit) -> web.Response:
     return await _plan(visit)
 
 
 async def _plan(visit: Visit, problem: str | None = None) -> web.Response:
-    contest = await visit.expect(m.PlannedContest, said(m.ShowPlan, user=visit.user, contest=visit.part("contest")))
     return render(
         visit,
         "plan.html",
         status=200 if problem is None else 409,
-        contest=contest,
+        contest=await _shown(visit),
         titles=await titles_of(visit),
         STATES=STATES,
         problem=problem,
@@ -141,6 +199,8 @@ PAGES: Final = (
     Page("POST", "/admin/contests", create, role="admin"),
     Page("GET", "/admin/contests/new", form, role="admin"),
     Page("GET", "/admin/contests/{contest}", plan, role="admin"),
+    Page("GET", "/admin/contests/{contest}/edit", edit, role="admin"),
+    Page("POST", "/admin/contests/{contest}/edit", change, role="admin"),
     Page("POST", "/admin/contests/{contest}/delete", delete, role="admin"),
     Page("GET", "/admin/contests/{contest}/results.xlsx", spreadsheet, role="admin"),
 )

@@ -12,6 +12,10 @@ for (const input of document.querySelectorAll("input[type=datetime-local]")) {
   moment.name = input.name + "_moment";
   input.after(moment);
   input.labels[0].querySelector(".zone").textContent = "";
+  if (input.dataset.moment) {
+    const kept = new Date(input.dataset.moment);
+    input.value = new Date(kept - kept.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+  }
   const tell = () => { moment.value = input.value ? new Date(input.value).toISOString() : ""; };
   input.addEventListener("change", tell);
   input.form.addEventListener("submit", tell);
