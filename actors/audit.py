@@ -64,6 +64,7 @@ _TARGETS: Final = (
     "contest",
     "position",
     "kind",
+    "file",
     "name",
     "report",
     "slug",

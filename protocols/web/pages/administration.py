@@ -45,6 +45,7 @@ ACTS: Final = {
     "DeleteContest": mark("deleted a contest"),
     "EraseUser": mark("erased a user"),
     "ImportBank": mark("imported questions"),
+    "MakeContestSpreadsheet": mark("took the results of a contest"),
     "MakeSpreadsheet": mark("took a spreadsheet"),
     "PauseBroadcast": mark("paused a mass message"),
     "RestoreQuestion": mark("brought a question back"),
