@@ -1,6 +1,7 @@
 """Pictures of every page, for people to look at: `python -m tests.web.screenshots FOLDER`.
 
-On a phone in light colours and on a desktop in dark ones; it starts a service of its own, and takes a minute.
+On a phone and on a desktop, each in light and in dark colours and, where the page has an address, in English as well;
+it starts a service of its own, and takes some minutes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import aiohttp
+from playwright.async_api import Page
 
 from tests.api.banks import walk_through
 from tests.api.client import Client
@@ -18,6 +20,24 @@ from tests.running import Service
 from tests.web.browser import Size, chromium
 from tests.web.conftest import with_role
 from tests.web.tour import tour
+
+
+async def picture(page: Page, file: Path) -> None:
+    """And a second one in dark colours."""
+    await page.emulate_media(color_scheme="dark")
+    await page.screenshot(path=file.with_stem(f"{file.stem}-dark"), full_page=True)
+    await page.emulate_media(color_scheme="light")
+    await page.screenshot(path=file, full_page=True)
+
+
+async def in_english(page: Page, file: Path) -> None:
+    """The same address in a tab of its own: what was done on the page stays as it is."""
+    await page.context.add_cookies([{"name": "language", "value": "en", "url": page.url}])
+    tab = await page.context.new_page()
+    await tab.goto(page.url)
+    await tab.screenshot(path=file, full_page=True)
+    await tab.close()
+    await page.context.clear_cookies(name="language")
 
 
 async def take(folder: Path) -> None:
@@ -28,14 +48,15 @@ async def take(folder: Path) -> None:
             async with aiohttp.ClientSession() as session, chromium() as browser:
                 guest = Client(session, service)
                 admin, bank = await with_role(guest, "admin"), await walk_through(await with_role(guest, "editor"))
-                looks: tuple[tuple[Size, str], ...] = (("phone", "light"), ("desktop", "dark"))
-                for size, scheme in looks:
+                sizes: tuple[Size, ...] = ("phone", "desktop")
+                for size in sizes:
                     number = 0
-                    async for _, name, person in tour(browser, service, admin, bank, size):
+                    async for path, name, person in tour(browser, service, admin, bank, size):
                         number += 1
-                        await person.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
                         file = folder / f"{size}-{number:02}-{name}.png"
-                        await person.page.screenshot(path=file, full_page=True)
+                        await picture(person.page, file)
+                        if path:
+                            await in_english(person.page, file.with_stem(f"{file.stem}-english"))
                         sys.stdout.write(f"\r{file.name:60}")
                         sys.stdout.flush()
                 sys.stdout.write("\n")
