@@ -13,6 +13,7 @@ from protocols.catalogue import LANGUAGES, texts
 from protocols.messages import (
     Audience,
     Broadcast,
+    BroadcastState,
     DrawText,
     Kind,
     Language,
@@ -464,10 +465,11 @@ def test_nothing_that_fits_is_told_with_what_would() -> None:
     assert "не только новые: 1 вопрос" in screen.styled.text
 
 
-def test_a_mass_message_that_telegram_refuses_tells_why() -> None:
-    broadcast = Broadcast(
+def refused(state: BroadcastState) -> Broadcast:
+    """A mass message that was paused because Telegram took it for nobody."""
+    return Broadcast(
         id=7,
-        state="paused",
+        state=state,
         text="Hello",
         buttons=(),
         image=False,
@@ -486,10 +488,20 @@ def test_a_mass_message_that_telegram_refuses_tells_why() -> None:
         started_at=NOW,
         finished_at=None,
     )
-    screen = progress_screen(RU, broadcast)
+
+
+def test_a_mass_message_that_telegram_refuses_tells_why_and_what_to_do() -> None:
+    screen = progress_screen(RU, refused("paused"))
     assert "BUTTON_URL_INVALID: 10; отключили рассылки: 1" in screen.styled.text
     assert "Telegram не принимает это сообщение, кому бы оно ни шло: BUTTON_URL_INVALID." in screen.styled.text
+    assert "Отмените её и напишите заново" in screen.styled.text
     assert [key.text for row in screen.keyboard for key in row][:2] == ["▶️ Продолжить", "✖️ Отменить"]
+
+
+def test_once_it_is_cancelled_it_tells_why_and_nothing_is_left_to_do() -> None:
+    text = progress_screen(EN, refused("cancelled")).styled.text
+    assert "Telegram refuses this message, whomever it is to: BUTTON_URL_INVALID." in text
+    assert "Cancel it" not in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

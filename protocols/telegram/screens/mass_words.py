@@ -41,11 +41,10 @@ def reasons_told(t: Texts, broadcast: Broadcast) -> str:
 
 
 def problem_told(t: Texts, broadcast: Broadcast) -> str:
-    """Why it was paused by itself; empty where it was not."""
-    if broadcast.problem is None or broadcast.state not in ("paused", "cancelled"):
+    """Why it was paused by itself, and what to do then; empty where it was not."""
+    if broadcast.problem is None:
         return ""
-    return t(
-        "⚠️ Telegram refuses this message, whomever it is to: {reason}. It was paused. Cancel it and write it anew; "
-        "or go on, if the cause is gone.",
-        reason=broadcast.problem,
-    )
+    told = t("⚠️ Telegram refuses this message, whomever it is to: {reason}.", reason=broadcast.problem)
+    if broadcast.state != "paused":
+        return told
+    return f"{told} {t('It was paused. Cancel it and write it anew; or go on, if the cause is gone.')}"
