@@ -246,7 +246,7 @@ def unchosen_options(examined: Examined, known: Mapping[str, Mapping[str, str]])
     """Warnings about options that nobody has chosen, and that the file leaves as they are."""
     found = []
     for draft, where in zip(examined.drafts, examined.places, strict=True):
-        for at, option in enumerate(unpack(draft.content)["options"] if draft.id in known else ()):
+        for at, option in enumerate(unpack(draft.content).get("options", ()) if draft.id in known else ()):
             if known[draft.id].get(option["id"]) == option["text"]:
                 told = f"nobody chooses option {option['id']}; is it too plainly wrong?"
                 found.append(m.EntryError(where=where, path=f"options.{at}", message=told))

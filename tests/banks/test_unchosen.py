@@ -28,3 +28,9 @@ def test_the_option_and_its_place_are_named() -> None:
 def test_an_option_that_was_mended_is_not_named() -> None:
     mended = QUESTION | {"options": [*OPTIONS[:2], {"id": "c", "text": "a better one"}]}
     assert unchosen_options(examined(mended), {"q": {"c": "three"}}) == []
+
+
+def test_a_question_that_has_no_options_any_more_has_none_to_name() -> None:
+    whole = {name: value for name, value in QUESTION.items() if name != "options"}
+    written = whole | {"kind": "text", "key": {"accept": ["one"]}}
+    assert unchosen_options(examined(written), {"q": {"c": "three"}}) == []
