@@ -356,7 +356,9 @@ class BankDesk:
         return count
 
     async def _examine(self, message: ValidateBank, progress: Progress) -> Examined:
-        """For whoever holds `_examining`, until they have had the advice, if they want it."""
+        """The caller holds `_examining`, and lets go of it only after `_advice`, if it wants that: the examiner
+        remembers one file.
+        """
         progress("examining", 0, 0)
         known = {subject.slug: subject for subject in self._bank.subjects()}
         return await self._in_examiner(message.name, partial(examine, message, known))

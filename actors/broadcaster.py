@@ -59,7 +59,7 @@ READ_AHEAD_SECONDS = 4.0  # so many recipients are read at once as there are sen
 FRESH_SECONDS = 10.0  # after these, whether somebody still wants it is read anew
 MOST_IN_FLIGHT = 100  # so that the way to Telegram and back does not limit the rate
 MOST_UNWRITTEN = 5_000  # outcomes kept while the database does not answer; then nothing more is sent
-MOST_REFUSALS = 10  # in a row and for the same reason; then Telegram takes the message for nobody
+MOST_REFUSALS = 10  # in a row and for the same reason; then Telegram is taken to refuse the message itself
 MOST_AT_ONCE = 10  # broadcasts; each holds its picture in memory
 WRITE_AFTER = 500  # outcomes, or
 WRITE_SECONDS = 1.0
@@ -231,8 +231,8 @@ class Broadcaster(EventLoopActor):
     """Starts, pauses, resumes and cancels broadcasts, and sends those that run, all of them at one pace.
 
     One worker decides everything, from times and what is in memory; whatever takes time is a task beside it, and
-    wakes it when done. `clock` tells microseconds since 1970. `refused` is told to whom what was sent when was not
-    delivered, and says whether that holds still.
+    wakes it when done. `clock` tells microseconds since 1970. `refused` is called when Telegram says that somebody
+    is out of reach, with who that is and when the message was sent; it tells whether they still are.
     """
 
     registered = False
@@ -658,7 +658,7 @@ class Broadcaster(EventLoopActor):
             self._doubt(job.broadcast)
 
     async def _give_up(self, job: Job) -> None:
-        """Pause what Telegram takes for nobody: the others need not be tried."""
+        """Pause a message that Telegram refuses, whomever it is to, instead of trying everybody else."""
         try:
             given_up = await sql.give_up(self._pool, job.broadcast, job.refusal)
         except Exception as error:

@@ -154,7 +154,7 @@ class AnalyticsDesk:
             return {}
 
     async def unchosen(self, subject: str) -> dict[str, dict[str, str]]:
-        """Of questions by their ids, the options that nobody chooses: id and text. None, where it is not known."""
+        """Of questions by their ids, the options that nobody chooses: id and text. Empty where that is not known."""
         found = {}
         for number, quality in (await self.known_of_subject(subject)).items():
             names = {remark.choice for remark in quality.remarks if remark.flag == "unchosen"}

@@ -66,7 +66,7 @@ class Bot:
         self._ask = ask
         self._sender = sender
         self._followers: dict[int, asyncio.Task[None]] = {}  # by chat: progress bars that edit themselves
-        self._handled: set[int] | None = set()  # chats in which something was done, until the bars of before go on
+        self._handled: set[int] | None = set()  # chats that came first; None once the bars of before go on
         self._answered: LRUCache[int, None] = LRUCache(REMEMBERED_PRESSES)  # that failed after they were answered
 
     async def begin(self) -> None:

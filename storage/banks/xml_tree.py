@@ -59,7 +59,7 @@ class Element:
 def read_xml(text: str, root: str, take: Callable[[Element], None]) -> None:
     """Hand each element below the root, which must be called `root`, to `take`. Raises `BankFileError`."""
     parser = _Parser(root, take)
-    # It says the encoding of what is text by now, and may not stand where people put it: below an empty line.
+    # It names an encoding, which is of no use any more, and XML forbids it below an empty line, where people put it.
     text = _DECLARATION.sub(lambda found: "\n" * found[0].count("\n"), text)
     try:
         for start in range(0, len(text), _CHUNK):

@@ -47,7 +47,7 @@ AUDIENCE = f"""
 class Marked:
     """What became of a delivery; `reason` says why it is not `sent`.
 
-    `sent_at`: when it was sent to somebody who, as Telegram told then, cannot be reached any more.
+    `sent_at`: when it was sent, if Telegram then said that this person is out of reach; None: it did not.
     """
 
     broadcast: int

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from actors.broadcaster import MOST_REFUSALS, UseCourier
+from actors.broadcaster import MOST_REFUSALS
 from protocols import messages as m
 from protocols.messages.outcomes import Blocked, Failed, Outcome, Sent
 from storage.postgres import broadcasts as sql
@@ -117,11 +117,8 @@ async def test_it_is_paused_though_the_answer_of_the_database_is_lost(
     assert len(stand.telegram.calls) == MOST_REFUSALS
 
 
-async def test_one_that_was_being_cancelled_stays_cancelled(stand: Stand) -> None:
+async def test_one_that_is_cancelled_then_still_tells_the_reason(stand: Stand) -> None:
     broadcast = await refused(stand)
     await paused(stand, broadcast)
     told = await stand.ask(m.CancelBroadcast(user=ADMIN, broadcast=broadcast))
     assert (told.state, told.problem) == ("cancelled", "BUTTON_URL_INVALID")
-    assert stand.ref is not None
-    stand.ref.tell(UseCourier(stand.telegram))
-    assert (await stand.show(broadcast)).state == "cancelled"
