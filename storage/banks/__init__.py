@@ -27,7 +27,7 @@ _YAML = re.compile(
     r"^(?:%YAML\b|---|- |[\"']?(?:subject|slug|title|topics|kinds|extra|questions)[\"']?[ \t]*:(?:\s|$))",
     re.MULTILINE,
 )
-_GIFT = re.compile(r"(?:^|\n)\s*(?:::|\$CATEGORY:)|(?<!\\)\{[^{}]*\}")
+_GIFT = re.compile(r"^[ \t]*(?:::|\$CATEGORY:)|(?<!\\)\{[^{}]*\}", re.MULTILINE)
 
 
 def read(content: bytes, *, name: str = "", subject: str | None = None, format: BankFormat | None = None) -> BankFile:

@@ -36,8 +36,8 @@ _ATTRIBUTE = re.compile(r"(?<=[\w-])=(?:\"[^\"]*\"|'[^']*')")
 _URL = re.compile(r"https?://[^\s{}#\"'<>]+")
 _IN_URL = re.compile(r"(?<=[?&])[\w.%\[\]-]{1,200}=|/~")
 _FORMAT = re.compile(r"\s*\[(html|markdown|plain|moodle)\]", re.IGNORECASE)
-_ID = re.compile(r"\[id:((?:\\\]|[^\]\n])+)\]")
-_TAGS = re.compile(r"\[tag:((?:\\\]|[^\]\n])+)\]")
+_ID = re.compile(r"\[id:((?:\\\]|[^\]\n]){1,1000})\]")
+_TAGS = re.compile(r"\[tag:((?:\\\]|[^\]\n]){1,1000})\]")
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 import json
 from typing import get_args
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from protocols.messages import BankFormat
 from storage.banks import BankFileError, read
 from storage.banks.check import check
+from storage.banks.pictures import media_type_of
 
 FORMATS: tuple[BankFormat, ...] = get_args(BankFormat)
 # fmt: off
@@ -67,6 +69,19 @@ def taken(content: bytes, format: BankFormat | None) -> None:
         question.model_dump_json().encode()
     for error in checked.errors:
         error.model_dump_json().encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"x" + b"\n" * 1_000_000, b"<!---->" * 500 + b"<a>", b"// " + b"[id:" * 20_000 + b"\n::t:: q {=x}"],
+    ids=["blank lines", "comments of XML", "ids without an end"],
+)
+def test_one_thing_over_and_over_does_not_take_for_ever(content: bytes) -> None:
+    taken(content, None)
+
+
+def test_a_picture_that_is_all_comments_does_not_take_for_ever() -> None:
+    assert media_type_of(b"<!---->" * 500) is None
 
 
 @many
