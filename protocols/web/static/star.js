@@ -5,9 +5,11 @@ for (const star of document.querySelectorAll("form.star")) {
   const keep = star.elements.favorite;
   star.addEventListener("submit", async (event) => {
     event.preventDefault();
+    const kept = keep.value === "yes"; // as this press wants it: a quick second one, sent before the answer, wants the same
     const sent = { method: "POST", body: new URLSearchParams(new FormData(star)), redirect: "manual" };
     const answer = await fetch(star.action, sent).catch(() => null);
     if (!answer || answer.type !== "opaqueredirect") return star.submit(); // which tells what is wrong
-    keep.value = star.classList.toggle("lit") ? "no" : "yes";
+    star.classList.toggle("lit", kept);
+    keep.value = kept ? "no" : "yes";
   });
 }
