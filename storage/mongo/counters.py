@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClientSession
+from pymongo.errors import WriteError
 
 from storage.mongo.client import Client, Database
 from storage.tally import Tally
@@ -72,7 +73,10 @@ async def _add(database: Database, tallies: Sequence[Tally], session: AsyncIOMot
         }
         for tally in tallies
     ]
-    await database.command("update", "counters", updates=updates, ordered=False, session=session)
+    done = await database.command("update", "counters", updates=updates, ordered=False, session=session)
+    # The command itself succeeds; what it says of the transaction later does not tell which values were refused.
+    for refused in done.get("writeErrors", ()):
+        raise WriteError(refused["errmsg"], refused["code"], refused)
 
 
 async def read(database: Database, questions: Iterable[int]) -> dict[int, tuple[int, int]]:
