@@ -106,10 +106,10 @@ class Desk:
         """The statistics as a picture. Raises NotFound for an unknown subject, Unavailable when too many are
         being drawn.
         """
+        today = self._today()  # before the figures, of which none is then from before the first day that is drawn
         language = await self._language_of(message.user)
         statistics = await self._statistics(message, language)
         drawn = statistics.model_dump_json()
-        today = self._today()
         calendar = await sql.calendar(self._pool, message.user, message.subject, today - CALENDAR)
         key = (f"{today} {message.days} {message.theme} {calendar} {drawn}", language, message.format)
         picture = self._pictures.get(key)

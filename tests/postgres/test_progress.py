@@ -9,7 +9,9 @@ import pytest
 from actors.figures import FEWEST_COMPARED, Desk, weakest
 from actors.picture import PALETTES, counted
 from protocols.messages import DrawStatistics, ShowStatistics, Theme, TopicFigures
+from storage.postgres import figures as sql
 from storage.postgres.pool import Pool
+from tests.postgres.stand import Clock
 from tests.postgres.test_figures import TODAY, day
 
 ENOUGH = FEWEST_COMPARED
@@ -74,6 +76,20 @@ async def test_a_picture_is_on_the_paper_of_its_theme(desk: Desk, pool: Pool, th
     papers = {name: palette.paper.encode() in file.content for name, palette in PALETTES.items()}
     assert papers[theme]
     assert not papers["dark" if theme == "light" else "light"]
+
+
+async def test_a_picture_is_drawn_though_midnight_passes_meanwhile(
+    desk: Desk, pool: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await day(pool, 1, 29, 4, 2)
+    statistics = sql.statistics
+
+    async def until_tomorrow(pool: Pool, user: int, subject: str | None, since: date | None) -> sql.StatisticsRows:
+        clock.forward(24 * 3600)
+        return await statistics(pool, user, subject, since)
+
+    monkeypatch.setattr(sql, "statistics", until_tomorrow)
+    assert (await desk.draw_statistics(DrawStatistics(user=1, format="svg", days=30))).content
 
 
 @pytest.mark.parametrize("days", [None, 30])
