@@ -144,6 +144,10 @@ class NumberKey(NumberRange):
         return self
 
 
+def _listed(ids: Iterable[str]) -> str:
+    return ", ".join(sorted(ids))
+
+
 def _distinct(name: str, choices: Iterable[Choice]) -> set[str]:
     ids: set[str] = set()
     for choice in choices:
@@ -181,7 +185,7 @@ class SingleQuestion(QuestionBase):
     def _key_names_an_option(self) -> Self:
         ids = _distinct("options", self.options)
         if self.key not in ids:
-            raise ValueError(f"key: {self.key!r} is no option; the options are {sorted(ids)}")
+            raise ValueError(f"key: {self.key!r} is no option; the options are {_listed(ids)}")
         return self
 
 
@@ -195,7 +199,7 @@ class MultipleQuestion(QuestionBase):
         ids = _distinct("options", self.options)
         for chosen in self.key:
             if chosen not in ids:
-                raise ValueError(f"key: {chosen!r} is no option; the options are {sorted(ids)}")
+                raise ValueError(f"key: {chosen!r} is no option; the options are {_listed(ids)}")
         if len(set(self.key)) != len(self.key):
             raise ValueError("key: an option stands twice")
         weights = [option.weight for option in self.options if option.weight is not None]
@@ -223,7 +227,7 @@ class OrderQuestion(QuestionBase):
     def _key_orders_every_option(self) -> Self:
         ids = _distinct("options", self.options)
         if len(self.key) != len(ids) or set(self.key) != ids:
-            raise ValueError(f"key: must name each option once: {sorted(ids)}")
+            raise ValueError(f"key: must name each option once: {_listed(ids)}")
         return self
 
 
@@ -237,10 +241,10 @@ class MatchQuestion(QuestionBase):
     def _key_matches_every_left(self) -> Self:
         left, right = _distinct("left", self.left), _distinct("right", self.right)
         if set(self.key) != left:
-            raise ValueError(f"key: must match each of {sorted(left)}")
+            raise ValueError(f"key: must match each of {_listed(left)}")
         for name in self.key.values():
             if name not in right:
-                raise ValueError(f"key: {name!r} is not on the right; there are {sorted(right)}")
+                raise ValueError(f"key: {name!r} is not on the right; there are {_listed(right)}")
         return self
 
 

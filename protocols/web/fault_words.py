@@ -85,7 +85,6 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
 )
 _COMPILED: Final = tuple((re.compile(form, re.DOTALL), said) for form, said in _FORMS)
 _LINE: Final = re.compile(r"^line (\d+)")
-_NO_BRACKETS: Final = str.maketrans("", "", "[]'")  # of a list, as it is told in English
 LONGEST: Final = 2_000
 
 
@@ -97,10 +96,7 @@ def in_language(t: Texts, message: str) -> str:
     for form, said in _COMPILED:
         found = form.fullmatch(message)
         if found is not None:
-            told = found.groupdict()
-            if "known" in told:
-                told["known"] = told["known"].translate(_NO_BRACKETS)
-            return t(said, **told)
+            return t(said, **found.groupdict())
     return message
 
 

@@ -64,11 +64,6 @@ def test_braces_in_a_value_are_no_placeholders() -> None:
     assert "{name}" in in_language(texts("ru"), "'{name}' is not text; write text here, in quotes if need be")
 
 
-def test_known_names_are_listed_as_people_list_them() -> None:
-    said = "'z' is no option; the options are ['a', 'b']"
-    assert in_language(texts("ru"), said).endswith("варианты: a, b")
-
-
 def test_lines_of_a_file_are_called_so_in_each_language() -> None:
     assert place_in_language(texts("ru"), "line 12, q-line 1") == "строка 12, q-line 1"
     assert place_in_language(texts("en"), "line 12, q1") == "line 12, q1"
