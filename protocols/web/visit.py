@@ -158,13 +158,13 @@ async def take_form(visit: Visit, file_limit: int) -> None:
 
 
 def _language(request: web.Request, caller: Caller | None) -> Language:
-    """What was chosen on the page before all, then what the account says, then what the browser asks for."""
+    """What the account says, as in all that is made for it; a stranger's own choice, then what the browser asks for."""
+    if caller is not None:
+        return caller.language
     chosen = request.cookies.get(LANGUAGE)
     for language in LANGUAGES:
         if language == chosen:
             return language
-    if caller is not None:
-        return caller.language
     for accepted in request.headers.get("Accept-Language", "").split(","):
         for language in LANGUAGES:
             if accepted.strip().lower().startswith(language):

@@ -25,6 +25,7 @@ from tests.web.tour import tour
 async def picture(page: Page, file: Path) -> None:
     """And a second one in dark colours."""
     await page.emulate_media(color_scheme="dark")
+    await page.wait_for_load_state("networkidle")  # some pictures have their own for each
     await page.screenshot(path=file.with_stem(f"{file.stem}-dark"), full_page=True)
     await page.emulate_media(color_scheme="light")
     await page.screenshot(path=file, full_page=True)
@@ -32,12 +33,14 @@ async def picture(page: Page, file: Path) -> None:
 
 async def in_english(page: Page, file: Path) -> None:
     """The same address in a tab of its own: what was done on the page stays as it is."""
-    await page.context.add_cookies([{"name": "language", "value": "en", "url": page.url}])
     tab = await page.context.new_page()
     await tab.goto(page.url)
+    await tab.get_by_role("button", name="English").click()
+    await tab.get_by_role("button", name="Русский").wait_for()
     await tab.screenshot(path=file, full_page=True)
+    await tab.get_by_role("button", name="Русский").click()
+    await tab.get_by_role("button", name="English").wait_for()
     await tab.close()
-    await page.context.clear_cookies(name="language")
 
 
 async def take(folder: Path) -> None:

@@ -25,6 +25,10 @@ async def _csrf(visitor: aiohttp.ClientSession) -> str:
     return found[1]
 
 
+def _token(visitor: aiohttp.ClientSession) -> str:
+    return next(cookie.value for cookie in visitor.cookie_jar if cookie.key == "session")
+
+
 def _field(page: str, name: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]+)"', page)
     assert found is not None
@@ -159,7 +163,7 @@ async def test_a_form_of_another_site_is_refused(visitor: aiohttp.ClientSession,
 
 async def test_signing_out_closes_the_token(visitor: aiohttp.ClientSession, service: object) -> None:
     await _register(visitor)
-    token = next(cookie.value for cookie in visitor.cookie_jar if cookie.key == "session")
+    token = _token(visitor)
     async with visitor.post("/logout", data={"csrf": await _csrf(visitor)}) as response:
         assert response.status == 200
     async with visitor.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"}) as response:
@@ -179,6 +183,20 @@ async def test_the_language_is_the_browsers_until_one_is_chosen(visitor: aiohttp
     async with visitor.post("/language", data={"language": "en", "to": "/login"}) as response:
         assert response.url.path == "/login"
         assert '<html lang="en">' in await response.text()
+
+
+async def test_who_signs_in_reads_everything_in_the_language_of_the_account(visitor: aiohttp.ClientSession) -> None:
+    login = f"anna-{uuid4().hex[:12]}"
+    account = {"login": login, "password": "correct horse"}
+    await visitor.post("/register", data=account | {"name": "Аня"})
+    await visitor.post("/logout", data={"csrf": await _csrf(visitor)})
+    await visitor.post("/language", data={"language": "en"})
+    async with visitor.post("/login", data=account) as response:
+        assert '<html lang="ru">' in await response.text()
+    async with visitor.post("/language", data={"language": "en", "csrf": await _csrf(visitor)}) as response:
+        assert '<html lang="en">' in await response.text()
+    async with visitor.get("/api/v1/me", headers={"Authorization": f"Bearer {_token(visitor)}"}) as response:
+        assert (await response.json())["language"] == "en"
 
 
 async def test_names_are_text(visitor: aiohttp.ClientSession) -> None:
