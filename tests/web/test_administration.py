@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from io import BytesIO
+from zoneinfo import ZoneInfo
 
 import pytest
 from PIL import Image
 from playwright.async_api import Browser, expect
 
-from tests.api.client import PASSWORD, Client
+from tests.api.banks import RIGHT, Bank, train
+from tests.api.client import PASSWORD, Client, connect
 from tests.running import Service
 from tests.telegram.center import DataCenter
+from tests.telegram.crowd import crowd
 from tests.web.browser import sign_in, somebody
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def _people(service: Service, center: DataCenter, count: int) -> list[int]:
+    """The numbers of new users whom the bot may write to."""
+    connection = await connect(service)
+    try:
+        chats = [phone.id for phone in await crowd(center, connection, count)]
+        users = await connection.fetch("SELECT id FROM users WHERE telegram_id = ANY($1)", chats)
+    finally:
+        await connection.close()
+    return [user["id"] for user in users]
 
 
 async def test_a_user_is_found_gets_a_role_is_blocked_and_erased(
@@ -102,6 +117,81 @@ async def test_a_mass_message_from_its_first_word_to_its_last_recipient(
         await expect(page.locator("[data-figure=sent]")).to_have_text("3")
     for one in people:
         await one.sees("Завтра тур")
+
+
+@pytest.mark.thorough
+async def test_a_scheduled_message_is_started_paused_let_go_on_and_watched_to_its_end(
+    browser: Browser, service: Service, admin: Client, center: DataCenter
+) -> None:
+    people = await _people(service, center, 250)
+    async with somebody(browser, service, "phone", "touch") as person:
+        page = person.page
+        await sign_in(person, admin.login)
+        await person.go("/admin/broadcasts/new")
+        await page.get_by_label("Текст").fill("Завтра тур")
+        await page.get_by_label("Только эти пользователи").fill(" ".join(map(str, people)))
+        tomorrow = datetime.now(ZoneInfo("Europe/Moscow")).replace(hour=9, minute=30) + timedelta(days=1)
+        await page.get_by_label("Отправить в это время").fill(tomorrow.strftime("%Y-%m-%dT%H:%M"))
+        await person.press_named("Сохранить черновик")
+        await person.sees("запланирована")
+        await expect(page.locator("#progress time")).to_contain_text("09:30")
+        await person.press_named("Запустить сейчас")
+        await person.sees("отправляется")
+        await expect(page.locator("[data-figure=sent]")).not_to_have_text("0")
+        await expect(page.locator("[data-figure=eta]")).to_contain_text(re.compile(r"\d:\d\d"))
+        await person.press_named("Приостановить")
+        await person.sees("на паузе")
+        assert int(await page.locator("[data-figure=left]").inner_text()) > 0
+        await person.press_named("Продолжить")
+        await person.sees("отправлена")
+        await expect(page.locator("[data-figure=sent]")).to_have_text("250")
+
+
+@pytest.mark.thorough
+async def test_a_message_that_is_being_sent_is_cancelled_only_when_asked_twice(
+    browser: Browser, service: Service, admin: Client, center: DataCenter
+) -> None:
+    audience = {"users": await _people(service, center, 250)}
+    made = await admin.post("/admin/broadcasts", {"text": "Тур отменён", "audience": audience}, status=201)
+    async with somebody(browser, service, "phone", scripts=False) as person:
+        await sign_in(person, admin.login)
+        await admin.post(f"/admin/broadcasts/{made['id']}/start")
+        await person.go(f"/admin/broadcasts/{made['id']}")
+        await expect(person.page.get_by_role("button", name="Отменить")).to_be_hidden()
+        await person.page.get_by_text("Отменить …").click()
+        await person.press_named("Отменить")
+        await person.sees("отменена")
+    assert (await admin.get(f"/admin/broadcasts/{made['id']}"))["left"] > 0
+
+
+@pytest.mark.thorough
+async def test_a_parked_step_is_tried_again(
+    browser: Browser, service: Service, admin: Client, guest: Client, bank: Bank
+) -> None:
+    student = await guest.register()
+    await train(student, bank, {"single": RIGHT["single"]})
+    await student.get("/me/statistics")
+    connection = await connect(service)
+    try:
+        position = await connection.fetchval(
+            "SELECT position FROM journal WHERE user_id = $1 AND data ->> 'type' = 'answered'", student.id
+        )
+        await connection.execute("DELETE FROM answers WHERE user_id = $1", student.id)
+        await connection.execute("INSERT INTO parked VALUES ('read models', $1, 'too <odd>')", position)
+    finally:
+        await connection.close()
+    async with somebody(browser, service, "phone", "touch") as person:
+        page = person.page
+        await sign_in(person, admin.login)
+        await person.go("/admin/parked")
+        step = page.locator("article").filter(has_text=str(position))
+        await expect(step.locator("pre")).to_have_text("too <odd>")
+        again = await page.context.new_page()  # of two who look at it, one is later
+        await again.goto("/admin/parked")
+        await person.press(step.get_by_role("button"))
+        await expect(step).to_have_count(0)
+        await again.locator("article").filter(has_text=str(position)).get_by_role("button").tap()
+        await expect(again.get_by_role("heading", level=1)).to_have_text("Отложенные шаги")
 
 
 @pytest.mark.thorough

@@ -25,6 +25,18 @@ SPREADSHEETS: Final[dict[m.SpreadsheetKind, tuple[str, str]]] = {
     "results": (mark("Results"), mark("Every training with its result.")),
     "questions": (mark("Questions"), mark("The whole bank, with keys and how often each was answered rightly.")),
 }
+EVENTS: Final = {
+    "started": mark("a training was begun"),
+    "answered": mark("a question was answered"),
+    "skipped": mark("a question was skipped"),
+    "finished": mark("a training was finished"),
+    "extended": mark("the clock of a contest stood still"),
+    "told": mark("the results of a contest were told"),
+    "favorite": mark("a favourite was chosen or taken out"),
+    "erased": mark("an account was erased"),
+    "left": mark("an account was joined to another"),
+    "joined": mark("another account was joined to this one"),
+}
 RELAYS: Final = {
     "read models": mark("results and leaderboards"),
     "counters": mark("counters of questions"),
@@ -130,7 +142,14 @@ async def _parked(visit: Visit, problem: str | None = None, status: int = 200) -
     after = visit.request.query.get("after")
     steps = await visit.expect(m.ParkedSteps, said(m.ListParked, user=visit.user, after=after))
     return render(
-        visit, "parked.html", status=status, steps=steps.items, following=steps.next, problem=problem, RELAYS=RELAYS
+        visit,
+        "parked.html",
+        status=status,
+        steps=steps.items,
+        following=steps.next,
+        problem=problem,
+        EVENTS=EVENTS,
+        RELAYS=RELAYS,
     )
 
 
@@ -139,6 +158,8 @@ async def retry(visit: Visit) -> web.Response:
         await visit.ask(said(m.RetryParked, user=visit.user, relay=visit.one("relay"), position=visit.one("position")))
     except m.Conflict:
         return await _parked(visit, visit.t("It was refused again: the reason is below."), 409)
+    except m.NotFound:
+        pass  # somebody else was first
     return see("/admin/parked")
 
 
