@@ -10,6 +10,7 @@ from playwright.async_api import Browser, expect
 
 from tests.api.banks import RIGHT, Bank
 from tests.api.client import Client
+from tests.contests.school import planned
 from tests.running import Service
 from tests.web.browser import question_of, register, sign_in, somebody
 
@@ -68,3 +69,22 @@ async def test_a_contest_is_planned_by_the_readers_clock_watched_live_and_ends_b
         async with chief.page.expect_download() as download:
             await chief.press_named("Результаты таблицей", "link")
         assert (await (await download.value).path()).read_bytes().startswith(b"PK")
+
+
+async def test_a_page_that_tells_a_refusal_keeps_itself_up_to_date_as_well(
+    browser: Browser, service: Service, admin: Client, bank: Bank
+) -> None:
+    start = datetime.now(UTC) + timedelta(hours=1)
+    contest = await planned(
+        admin, bank.subject, starts_at=start.isoformat(), ends_at=(start + timedelta(hours=1)).isoformat()
+    )
+    async with somebody(browser, service, "desktop") as student:
+        await register(student)
+        await student.go(f"/contests/{contest['id']}")
+        await student.page.locator("main form").evaluate(
+            "form => { form.action = form.action.replace('join', 'start') }"
+        )
+        await student.press_named("Участвовать")
+        await expect(student.page.get_by_role("alert")).to_contain_text("ещё не началась")
+        await admin.ask("PATCH", f"/admin/contests/{contest['id']}", {"title": "Весенний тур"})
+        await expect(student.page.locator("h1")).to_have_text("Весенний тур", timeout=30_000)

@@ -1,9 +1,10 @@
 // The page of a contest that is not over keeps itself up to date: its start, and who is where.
 "use strict";
 
+const page = location.href.replace(/\/(join|start)$/, ""); // which are there for forms alone, and tell a refusal
 let seen = null;
 const refresh = async () => {
-  const answer = await fetch(location.href);
+  const answer = await fetch(page);
   if (!answer.ok) return;
   const told = new DOMParser().parseFromString(await answer.text(), "text/html");
   const main = document.getElementById("main");
