@@ -37,6 +37,7 @@ async def in_english(page: Page, file: Path) -> None:
     await tab.goto(page.url)
     await tab.get_by_role("button", name="English").click()
     await tab.get_by_role("button", name="Русский").wait_for()
+    await tab.wait_for_load_state("networkidle")
     await tab.screenshot(path=file, full_page=True)
     await tab.get_by_role("button", name="Русский").click()
     await tab.get_by_role("button", name="English").wait_for()
