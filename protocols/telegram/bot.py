@@ -352,9 +352,8 @@ class Bot:
             case "answer":
                 await training.typed(turn, text, expected)
             case "report":
-                turn.expect_nothing()
-                notice = await reporting.report(turn, text, expected.get("subject", ""), expected.get("question", ""))
-                await self._current(turn, notice=notice)
+                if refused := await reporting.report(turn, text):
+                    await self._current(turn, notice=refused)
             case "name":
                 await self._name(turn, text)
             case "grade":
@@ -373,11 +372,11 @@ class Bot:
             case "name":
                 await start.ask_name(turn, notice=turn.t(start.NAME_WANTED), below=True)
             case "report":
-                await reporting.ask_report(turn, turn.expected["subject"], turn.expected["question"], below=True)
+                await reporting.ask_report_again(turn)
             case "code":
                 await account.open_link(turn, below=True)
             case _ if not turn.state.get("met"):
-                await start.start(turn, "")
+                await start.go_on(turn)
             case _:
                 await self._current(turn, notice=notice, below=True)
 
@@ -388,7 +387,7 @@ class Bot:
             case "start":
                 await start.start(turn, argument)
             case _ if not turn.state.get("met"):
-                await start.start(turn, "")
+                await start.go_on(turn)
             case "menu" | "cancel":
                 await menu.open_menu(turn, below=True)
             case "subjects":

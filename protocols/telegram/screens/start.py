@@ -64,6 +64,17 @@ async def start(turn: Turn, argument: str) -> None:
     await turn.show(welcome_screen(), below=True)
 
 
+async def go_on(turn: Turn) -> None:
+    """The step of the beginning that a newcomer is at: the others are not asked again."""
+    match turn.expected["what"]:
+        case "name":
+            await ask_name(turn, below=True)
+        case "grade":
+            await ask_grade(turn, below=True)
+        case _:
+            await start(turn, "")
+
+
 async def arrive(turn: Turn, slug: str = "", *, below: bool = False) -> None:
     """The beginning is behind: the subject that was asked for, or the menu."""
     for subject in await subjects_of(turn):
@@ -87,9 +98,9 @@ async def ask_name(turn: Turn, *, notice: str = "", below: bool = False) -> None
     await turn.show(name_screen(turn.t, suggested, back=bool(turn.state.get("met")), notice=notice), below=below)
 
 
-async def ask_grade(turn: Turn, *, notice: str = "") -> None:
+async def ask_grade(turn: Turn, *, notice: str = "", below: bool = False) -> None:
     turn.expect("grade")
-    await turn.show(grade_screen(turn.t, back=bool(turn.state.get("met")), notice=notice))
+    await turn.show(grade_screen(turn.t, back=bool(turn.state.get("met")), notice=notice), below=below)
 
 
 async def choose_name(turn: Turn, name: str) -> None:

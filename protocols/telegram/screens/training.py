@@ -126,7 +126,8 @@ async def press(turn: Turn, meant: OfQuestion) -> None:
         case "skip":
             await skip(turn, training, question)
         case "report":
-            await ask_report(turn, question.subject, question.id)
+            back = OfQuestion("show", meant.token, meant.picked)
+            await ask_report(turn, question.subject, question.id, back)
         case "finish":
             asking = await asked(turn, training, question, meant.picked)
             await turn.show(finish_screen(turn.t, asking))
@@ -148,11 +149,13 @@ async def _press_answered(turn: Turn, meant: OfQuestion) -> bool:
         return False
     match meant.verb:
         case "report":
-            await ask_report(turn, question.subject, question.id)
+            await ask_report(turn, question.subject, question.id, OfQuestion("show", meant.token))
             return True
         case "star" | "unstar":
             favorite = meant.verb == "star"
             await set_favorite(turn, question.subject, question.id, favorite)
+        case "show":  # back from telling its authors of a mistake
+            pass
         case _:
             await turn.toast(turn.t("This question is answered already."))
     turn.expect_nothing()
@@ -267,7 +270,7 @@ async def press_reviewed(turn: Turn, meant: OfReviewed) -> None:
         return
     question = training.summary.questions[meant.page - 1].question
     if meant.verb == "report":
-        await ask_report(turn, training.subject, question)
+        await ask_report(turn, training.subject, question, Review(training.id, meant.page))
         return
     await set_favorite(turn, training.subject, question, meant.verb == "star")
     await _show_page(turn, training, meant.page)

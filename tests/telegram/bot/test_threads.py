@@ -60,6 +60,21 @@ async def test_the_beginning_takes_three_answers(center: DataCenter, bank: Bank)
     assert student.chat[0].text == f"/start subject_{bank.subject}"
 
 
+async def test_whoever_is_puzzled_at_the_beginning_stays_where_they_are(center: DataCenter, bank: Bank) -> None:
+    student = center.user("Нина", language="ru")
+    student.write(f"/start subject_{bank.subject}")
+    await student.press("Русский")
+    await student.sees("Как вас зовут?")
+    for asked, answered in (("Как вас зовут?", "Нина"), ("В каком вы классе?", "9")):
+        for text in ("/help", "/cancel", "/menu"):
+            student.write(text)
+            await student.sees(asked)
+        student.send_sticker()
+        await student.sees(asked)
+        await student.press(answered)
+    await student.sees("Проверка\n8 вопросов, 8 тем")
+
+
 async def test_a_link_to_an_unknown_subject_leads_to_the_menu(center: DataCenter, bank: Bank) -> None:
     student = await newcomer(center)
     student.write("/start subject_nothing")
@@ -345,13 +360,38 @@ async def test_a_mistake_is_told_to_the_authors(center: DataCenter, bank: Bank, 
     await student.sees("Что не так")
     text = f"Опечатка {secrets.token_hex(4)} <i>"
     student.write(text)
-    shown = await student.sees("Спасибо!")
-    assert "Question single" in shown.text
+    await student.sees("Спасибо!")
+    await student.press("К вопросу")
+    await student.sees("Question single")
     connection = await connect(service)
     try:
         assert await connection.fetchval("SELECT count(*) FROM reports WHERE text = $1", text) == 1
     finally:
         await connection.close()
+
+
+async def test_who_tells_of_a_mistake_comes_back_to_where_it_was_seen(center: DataCenter, bank: Bank) -> None:
+    student = await newcomer(center)
+    await begins(student, bank, "single", "multiple")
+    while "Question single" not in menu(student).text:
+        await press(student, "Skip")
+    await student.press("B")
+    await student.sees("✅ Верно!")
+    await student.press("Ошибка")
+    await student.press("Назад")
+    await student.sees("✅ Верно!")
+    assert not [answer.text for answer in student.alerts if answer.text]
+    await student.press("Дальше")
+    await student.sees("Question multiple")
+    await press(student, "Finish")
+    await press(student, "Yes")
+    await student.press("Разобрать")
+    page = await student.sees("Вопрос 1 из 2")
+    await student.press("Ошибка")
+    student.write("Ответов два")
+    await student.sees("Спасибо!")
+    await student.press("К вопросу")
+    assert (await student.sees("Вопрос 1 из 2")).text == page.text
 
 
 async def test_data_are_exported_as_a_document(center: DataCenter, bank: Bank) -> None:
