@@ -30,11 +30,12 @@ from protocols.messages import (
 )
 from protocols.telegram.callbacks import OfQuestion, OfSubject, decode, subject_token
 from protocols.telegram.markup import utf16_len
-from protocols.telegram.screens.broadcast import progress_screen
+from protocols.telegram.screens.broadcast import cancel_screen, progress_screen
 from protocols.telegram.screens.menu import help_screen, menu_screen
 from protocols.telegram.screens.question import Asking, answer_of, is_partial, question_screen
 from protocols.telegram.screens.screen import Screen
 from protocols.telegram.screens.setup import Setup, changed, nothing_screen, setup_of, setup_screen, topics_screen
+from protocols.telegram.screens.subjects import subject_screen
 from protocols.telegram.screens.verdict import review_screen, summary_screen, verdict_screen
 from protocols.telegram.screens.words import in_words, key_in_words, plain
 from protocols.telegram.values import Key
@@ -502,6 +503,20 @@ def test_once_it_is_cancelled_it_tells_why_and_nothing_is_left_to_do() -> None:
     text = progress_screen(EN, refused("cancelled")).styled.text
     assert "Telegram refuses this message, whomever it is to: BUTTON_URL_INVALID." in text
     assert "Cancel it" not in text
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [(1, "1 человек ещё не получил её"), (3, "3 человека ещё не получили её"), (89, "89 человек ещё не получили её")],
+)
+def test_before_a_mass_message_is_cancelled_it_is_told_who_will_not_get_it(left: int, told: str) -> None:
+    assert told in cancel_screen(RU, refused("paused").model_copy(update={"left": left})).styled.text
+
+
+@pytest.mark.parametrize(("questions", "told"), [(74, "10 вопросов"), (8, "8 вопросов"), (1, "1 вопрос")])
+def test_a_quick_start_promises_no_more_questions_than_there_are(questions: int, told: str) -> None:
+    screen = subject_screen(RU, SUBJECT.model_copy(update={"questions": questions}))
+    assert button(screen, "Быстрый старт").text == f"▶️ Быстрый старт: {told}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

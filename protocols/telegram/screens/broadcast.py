@@ -53,6 +53,8 @@ FOLLOW_SECONDS: Final = 2.0
 BAR: Final = 12  # signs of a progress bar
 LISTED: Final = 8
 ACTIVE_DAYS: Final = (7, 30)
+CERTAIN: Final = "yes"
+LISTED_ONE: Final = "listed"  # opened from the list: what it looks like is not above
 # The last lines of a message: `Title | https://…` or `Title | biology`.
 _BUTTON = re.compile(r"\s*(\S.{0,63}?)\s*\|\s*(https?://\S+|[a-z0-9][a-z0-9_-]{0,63})\s*")
 MOST_BUTTONS: Final = 10
@@ -62,7 +64,10 @@ MOST_BUTTONS: Final = 10
 
 
 def compose_screen(t: Texts, latest: Sequence[Broadcast], notice: str = "") -> Screen:
-    keys = [key(f"{one.id}. {t(STATES[one.state])} · {_beginning(one.text)}", _of("open", one)) for one in latest]
+    keys = [
+        key(f"{one.id}. {t(STATES[one.state])} · {_beginning(one.text)}", _of("open", one, LISTED_ONE))
+        for one in latest
+    ]
     return Screen(
         paragraphs(
             notice,
@@ -124,6 +129,7 @@ def progress_screen(t: Texts, broadcast: Broadcast) -> Screen:
     full = int(share * BAR)
     lines: list[str | Styled] = [
         bold(t("📣 {number}: {state}", number=str(broadcast.id), state=t(STATES[broadcast.state]))),
+        _beginning(broadcast.text),
         "▓" * full + "░" * (BAR - full) + " " + t.percent(share),
         t(
             "sent: {sent} · blocked: {blocked} · failed: {failed} · left: {left}",
@@ -153,6 +159,23 @@ def _progress_keys(t: Texts, broadcast: Broadcast) -> Keyboard:
         case "paused":
             return ((key(t("▶️ Go on"), _of("resume", broadcast)), cancel), back)
     return (back,)
+
+
+def cancel_screen(t: Texts, broadcast: Broadcast) -> Screen:
+    """Whether to cancel indeed one that was started or has its time: it cannot be taken up again."""
+    words = [
+        t.plural(
+            "{n} person has not got it, and will not.", "{n} people have not got it, and will not.", broadcast.left
+        ),
+        t("A cancelled message cannot go on. One that is paused can."),
+    ]
+    return Screen(
+        paragraphs(bold(t("Cancel mass message {number}?", number=str(broadcast.id))), *words),
+        (
+            (key(t("✖️ Yes, cancel it"), _of("cancel", broadcast, CERTAIN)),),
+            (key(t("‹ No, back to it"), _of("open", broadcast)),),
+        ),
+    )
 
 
 def _refresh(t: Texts, broadcast: Broadcast) -> Key:
@@ -202,9 +225,14 @@ async def compose(turn: Turn, wrote: Wrote) -> None:
         await open_broadcasts(turn, notice=notice, below=True)
         return
     turn.expect_nothing()
+    await _preview(turn, broadcast)
+
+
+async def _preview(turn: Turn, broadcast: Broadcast) -> None:
+    """One that is not started, below what its recipients will see."""
     content = await turn.ask(ShowBroadcastContent(user=turn.user, broadcast=broadcast.id), BroadcastContent)
     await turn.send(outgoing(content))
-    await turn.show(draft_screen(turn.t, broadcast, subjects), below=True)
+    await turn.show(draft_screen(turn.t, broadcast, await subjects_of(turn)), below=True)
 
 
 def _trouble(t: Texts, places: set[str]) -> str:
@@ -247,6 +275,9 @@ def _button(title: str, target: str, subjects: frozenset[str]) -> Button | None:
 async def press(turn: Turn, meant: OfBroadcast) -> None:
     """Do what a button below a mass message says. Raises a `Refusal`."""
     broadcast = await turn.ask(ShowBroadcast(user=turn.user, broadcast=meant.broadcast), Broadcast)
+    if meant.verb == "cancel" and meant.value != CERTAIN and broadcast.state in ("scheduled", "running", "paused"):
+        await turn.show(cancel_screen(turn.t, broadcast))
+        return
     match meant.verb:
         case "everyone" | "grade" | "subject" | "active":
             audience = await _changed(turn, broadcast.audience, meant)
@@ -260,7 +291,10 @@ async def press(turn: Turn, meant: OfBroadcast) -> None:
             broadcast = await _commanded(turn, meant)
         case "open":
             pass
-    if broadcast.state in ("draft", "scheduled"):
+    turn.expect_nothing()
+    if broadcast.state in ("draft", "scheduled") and meant.value == LISTED_ONE:
+        await _preview(turn, broadcast)
+    elif broadcast.state in ("draft", "scheduled"):
         await turn.show(draft_screen(turn.t, broadcast, await subjects_of(turn)))
     else:
         await turn.show(progress_screen(turn.t, broadcast))
@@ -281,8 +315,10 @@ async def _commanded(turn: Turn, meant: OfBroadcast) -> Broadcast:
 async def follow(ask: Asked, sender: Sends, chat: Chat, number: int) -> None:
     """Let the progress bar that a chat shows edit itself until there is nothing more to see."""
     t, peer, menu = texts(chat.language), Peer(chat.telegram, chat.access_hash), chat.state.get("menu")
-    running = isinstance(menu, int)
-    while running:
+    running, task = isinstance(menu, int), asyncio.current_task()
+    assert task is not None
+    # An edit that is answered just as it is cancelled ends as if nothing were (`wait_for` of Python 3.11 in Pyrogram).
+    while running and not task.cancelling():
         assert isinstance(menu, int)
         await asyncio.sleep(FOLLOW_SECONDS)
         try:

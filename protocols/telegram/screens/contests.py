@@ -20,7 +20,7 @@ from protocols.messages import (
     StartContest,
     Training,
 )
-from protocols.telegram.callbacks import Go, OfContest
+from protocols.telegram.callbacks import Go, OfContest, Review
 from protocols.telegram.markup import bold, join
 from protocols.telegram.screens.screen import Screen, key, paragraphs, to_menu
 from protocols.telegram.screens.subjects import subjects_of, title_of
@@ -45,7 +45,10 @@ def contests_screen(t: Texts, contests: Contests) -> Screen:
     return Screen(paragraphs(bold(t("📝 Contests")), body), (*keys, to_menu(t)))
 
 
-def contest_screen(t: Texts, contest: Contest, subject: str, board: ContestLeaderboard, notice: str = "") -> Screen:
+def contest_screen(
+    t: Texts, contest: Contest, subject: str, board: ContestLeaderboard, own: Training | None, notice: str = ""
+) -> Screen:
+    """`subject` is the title of it, `own` the student's training, once they have started."""
     facts = [
         f"{subject} · {t(STATES[contest.state])}",
         t("From {start} to {end}", start=t.moment(contest.starts_at), end=t.moment(contest.ends_at)),
@@ -64,7 +67,11 @@ def contest_screen(t: Texts, contest: Contest, subject: str, board: ContestLeade
         )
     rules = "".join(piece.text for piece in parse(contest.rules))[:LONGEST_RULES]
     actions: Keyboard = ()
-    if contest.training is not None and contest.state != "over":
+    if own is not None and own.status == "finished":
+        facts.append("✓ " + t("You have taken part"))
+        if own.summary is not None:
+            actions = ((key(t("Results ▶"), Review(own.id)),),)
+    elif own is not None and contest.state != "over":
         actions = ((key(t("▶️ Go on"), OfContest("start", contest.id)),),)
     elif contest.state == "running":
         actions = ((key(t("▶️ Start: the clock runs from now on"), OfContest("start", contest.id)),),)
@@ -131,5 +138,6 @@ async def open_contest(turn: Turn, number: int, *, notice: str = "") -> None:
     contest = await turn.ask(ShowContest(user=turn.user, contest=number), Contest)
     message = ShowContestLeaderboard(user=turn.user, contest=number, limit=MOST_SHOWN)
     board = await turn.ask(message, ContestLeaderboard)
+    own = None if contest.training is None else await turn.training(contest.training)
     subject = title_of(await subjects_of(turn), contest.subject)
-    await turn.show(contest_screen(turn.t, contest, subject, board, notice))
+    await turn.show(contest_screen(turn.t, contest, subject, board, own, notice))

@@ -18,7 +18,7 @@ STATES: Final[dict[BroadcastState, str]] = {
 WAITING: Final[dict[Waiting, str]] = {
     "bot": mark("Waiting: the bot is off."),
     "preparing": mark("The recipients are being listed …"),
-    "turn": mark("Waiting: other messages are being sent first."),
+    "turn": mark("Waiting for its turn."),
     "quiet": mark("Waiting: these are quiet hours."),
     "flood": mark("Telegram asked for a pause; it goes on by itself."),
     "telegram": mark("Telegram does not answer; it goes on by itself."),

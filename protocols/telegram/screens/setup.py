@@ -24,7 +24,7 @@ from protocols.messages import (
 from protocols.telegram.callbacks import Go, OfSubject, SubjectVerb, subject_token, token
 from protocols.telegram.markup import bold, join
 from protocols.telegram.screens.screen import Screen, key, paragraphs, rows, to_menu
-from protocols.telegram.screens.subjects import subject_screen, subjects_of, title_of
+from protocols.telegram.screens.subjects import USUAL_SIZE, subject_screen, subjects_of, title_of
 from protocols.telegram.screens.training import go_on, show_question
 from protocols.telegram.screens.words import KIND_NAMES
 from protocols.telegram.turn import Turn
@@ -54,7 +54,7 @@ class Setup:
     """A training that is being put together; empty topics and kinds are all of them."""
 
     subject: str
-    size: int = 10
+    size: int = USUAL_SIZE
     mode: Mode = "practice"
     minutes: int = 20
     topics: tuple[str, ...] = ()

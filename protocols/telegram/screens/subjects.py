@@ -11,6 +11,7 @@ from protocols.telegram.markup import bold, join
 from protocols.telegram.screens.screen import Screen, key, paragraphs, rows, to_menu
 from protocols.telegram.turn import Turn
 
+USUAL_SIZE = 10  # of a training
 MOST_LISTED = 90  # Telegram takes 100 buttons
 
 
@@ -31,10 +32,12 @@ def subject_screen(t: Texts, subject: ShownSubject, *, notice: str = "") -> Scre
         return Screen(
             join(bold(subject.title), t("There are no questions yet. Please come back later."), sep="\n"), (to_menu(t),)
         )
+    size = min(USUAL_SIZE, subject.questions)
+    quick = t.plural("▶️ Quick start: {n} question", "▶️ Quick start: {n} questions", size)
     return Screen(
         words,
         (
-            (key(t("▶️ Quick start: 10 questions"), OfSubject("quick", token)),),
+            (key(quick, OfSubject("quick", token)),),
             (key(t("🎛 Set up"), OfSubject("setup", token)),),
             (key(t("★ Favourites"), OfSubject("favorites", token)), key(t("♻️ Mistakes"), OfSubject("mistakes", token))),
             (key(t("🏆 Leaders"), OfSubject("board", token)),),

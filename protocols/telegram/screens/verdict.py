@@ -15,7 +15,7 @@ from protocols.messages import (
     Verdict,
     VerdictName,
 )
-from protocols.telegram.callbacks import Go, OfQuestion, OfReviewed, OfSubject, Review, subject_token
+from protocols.telegram.callbacks import Go, OfContest, OfQuestion, OfReviewed, OfSubject, Review, subject_token
 from protocols.telegram.markup import CAPTION_UNITS, MESSAGE_UNITS, bold, cut, join, needs_picture, styled, utf16_len
 from protocols.telegram.screens.screen import Picture, Screen, drawn, key, paragraphs
 from protocols.telegram.screens.words import VERDICT_MARKS, HasChoices, escaped, in_words, key_in_words
@@ -112,6 +112,8 @@ def summary_screen(t: Texts, title: str, training: Training, *, notice: str = ""
     lines.append(_counts(t, summary))
     token = subject_token(training.subject)
     keyboard: list[tuple[Key, ...]] = [(key(t("🔎 Go through the questions"), Review(training.id, 1)),)]
+    if training.contest is not None:
+        keyboard.append((key(t("🏆 Leaders"), OfContest("open", training.contest)),))
     if summary.wrong or summary.partial:
         keyboard.append((key(t("♻️ Train mistakes"), OfSubject("mistakes", token)),))
     keyboard.append((key(t("🔁 Once more"), OfSubject("quick", token)), key(t("☰ Menu"), Go("menu"))))

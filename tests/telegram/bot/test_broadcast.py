@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
 
 from PIL import Image
 from pyrogram import raw
 
 from tests.api.banks import Bank
-from tests.api.client import connect
+from tests.api.client import Client, connect
+from tests.contests.school import with_role
 from tests.running import Service
 from tests.telegram.bot.student import labels, menu, newcomer
 from tests.telegram.center import DataCenter
@@ -100,6 +102,28 @@ async def test_what_nobody_should_see_is_cancelled_before_it_starts(
     assert not copies(student, "Not yet")
 
 
+async def test_what_was_started_or_has_its_time_is_cancelled_only_after_a_question(
+    center: DataCenter, service: Service, guest: Client, bank: Bank
+) -> None:
+    await people(center, service, 5, "Гена")
+    admin = await administrator(center, service, "Hasty")
+    planner = await with_role(guest, "admin", "planner-of-mass-messages")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    body = {"text": "Tomorrow", "audience": {"grades": [5]}, "start_at": tomorrow}
+    number = (await planner.post("/admin/broadcasts", body, status=201))["id"]
+    await admin.press("Mass messages")
+    await admin.press(f"{number}. scheduled · Tomorrow")
+    await admin.sees(lambda one: one.text == "Tomorrow")
+    await admin.sees("It starts by itself")
+    await admin.press("Cancel it")
+    await admin.sees(f"Cancel mass message {number}?")
+    await admin.press("No, back to it")
+    await admin.sees("It starts by itself")
+    await admin.press("Cancel it")
+    await admin.press("Yes, cancel it")
+    await admin.sees(f"{number}: cancelled")
+
+
 async def test_for_students_there_is_no_such_thing(center: DataCenter, service: Service, bank: Bank) -> None:
     student = await newcomer(center, "Тоша")
     student.write("/broadcast")
@@ -130,6 +154,10 @@ async def test_after_a_crash_the_progress_bar_goes_on_by_itself(
     center.flood_next(600, "messages.sendMessage")
     await admin.press("Start now")
     await admin.sees("Telegram asked for a pause", timeout=30)
+    await admin.press("Cancel it")
+    await admin.sees("1 person has not got it, and will not.")
+    await admin.press("No, back to it")
+    await admin.sees("Telegram asked for a pause")
     await service.kill()
     await service.start()
     await admin.sees("sent: 1 · blocked: 0 · failed: 0 · left: 0", timeout=60)
