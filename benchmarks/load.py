@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-# One request a line, in the order of the file; none is sent twice. A run that uses them up is of no use.
+# One request a line, in the order of the file; none is sent twice.
 _SCRIPT = """
 local requests, at = {}, 0
 function init(arguments)
@@ -69,7 +69,10 @@ class Measured:
 async def load(
     host: str, port: int, requests: Sequence[Request], folder: Path, *, connections: int, seconds: int, server: int
 ) -> Measured:
-    """Send the requests, each once, for at most `seconds`; `server` is the process that answers."""
+    """Send the requests, each once, for `seconds`; `server` is the process that answers.
+
+    Raises RuntimeError where they did not last so long: a server would look as fast as there were requests.
+    """
     wrk = shutil.which("wrk")
     if wrk is None:
         raise SystemExit("wrk is not installed: apt-get install wrk")
@@ -91,6 +94,8 @@ async def load(
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     after = of_server.cpu_times()
     result = json.loads(errors.splitlines()[-1])
+    if result["requests"] >= len(requests) - connections:  # those under way at the end are not counted
+        raise RuntimeError(f"the server took all {len(requests)} requests within {seconds} s: prepare more of them")
     took = result["microseconds"] / 1e6
     cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
     return Measured(
