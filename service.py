@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -83,6 +84,7 @@ OVERDUE_AT_ONCE = 500
 JOIN_SECONDS = 5.0
 READY_SECONDS = 2.0
 STOP_SECONDS = 20.0
+SWITCH_SECONDS = 0.0005
 
 
 def clock() -> int:
@@ -341,6 +343,8 @@ async def _begin_telegram(
         problem = str(error)
         log.error("the Telegram bot is off", why=problem)
         return lambda: problem
+    # Pyrogram packs messages in a thread: the event loop shall not wait for the interpreter until it has ended.
+    sys.setswitchinterval(SWITCH_SECONDS)
     broadcaster.tell(UseCourier(TelegramCourier(opened.sender)))
     stack.callback(_tell_if_alive, broadcaster, UseCourier(None))
     return lambda: opened.problem
