@@ -225,8 +225,9 @@ async def rate_and_waits(seconds: float, rounds: int, students: int) -> tuple[li
         pupils = [house.center.user(f"Pupil {n}", language="en") for n in range(students)]
         for pupil in pupils:
             await begin(pupil)
+        await scatter(pupils)  # at once and without a pause, which may earn a FLOOD_WAIT that is not counted
+        await asyncio.sleep(WARM_SECONDS)
         floods = floods_of(house)
-        await scatter(pupils)
         for _ in range(rounds):
             without += await pressing(pupils, seconds, PRESS_PAUSE_SECONDS)
             number = await house.broadcast()
