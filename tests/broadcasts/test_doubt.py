@@ -141,7 +141,7 @@ async def test_one_that_was_stopped_behind_its_back_is_let_go_without_asking_aga
     stand.time.stop = 20.0
     gate.set()
     await stand.until(broadcast, lambda _: broadcast not in stand.live.jobs)
-    assert asked == 1
+    assert asked <= 1  # none, where it was seen to be stopped first
 
 
 async def test_one_with_somebody_left_after_all_is_read_from_its_beginning_after_a_rest(stand: Stand) -> None:

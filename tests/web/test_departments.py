@@ -35,7 +35,9 @@ async def check(person: Person, sent: FilePayload, subject: str = "") -> None:
     if subject:
         await page.get_by_label("Предмет, если").select_option(subject)
     await page.get_by_label("Выберите файл").set_input_files(sent)
+    before = page.url
     await person.press_named("Проверить файл")
+    await page.wait_for_url(lambda url: url != before)
     await page.locator("dl.counts").wait_for()
 
 
