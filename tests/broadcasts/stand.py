@@ -31,6 +31,7 @@ class SimulatedTime:
         self.seconds = 0.0
         self.late: Callable[[], float] = lambda: 0.0  # how late the next pause ends
         self.stop = math.inf  # it does not go further by itself
+        self.still = False  # it has stopped, and nothing is being done
 
     def now(self) -> float:
         return self.seconds
@@ -49,7 +50,11 @@ class SimulatedTime:
         if wake.is_set():
             return
         if math.isinf(seconds) or self.seconds + seconds > self.stop:
-            await wake.wait()
+            self.still = True
+            try:
+                await wake.wait()
+            finally:
+                self.still = False
             return
         self.seconds += seconds + self.late()
 
@@ -167,6 +172,12 @@ class Stand:
             while not reached(shown := await self.show(broadcast)):
                 await asyncio.sleep(0.002)
         return shown
+
+    async def still(self) -> None:
+        """Wait until time has stopped, and the broadcaster has nothing to do but wait."""
+        async with asyncio.timeout(REAL_SECONDS):
+            while not self.time.still:
+                await asyncio.sleep(0.002)
 
     async def finished(self, broadcast: int) -> m.Broadcast:
         return await self.until(broadcast, lambda shown: shown.state == "finished")
