@@ -177,7 +177,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             pg,
             live,
             rate=settings.broadcast.messages_per_second,
-            quiet=quiet_hours(settings.broadcast),
+            quiet=quiet_hours(settings.broadcast, settings.time.zone),
             clock=clock,
             refused=chats.refused,
         )
@@ -189,7 +189,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
         broadcast_desk = BroadcastDesk(pg, live, clock, SystemRandom(), look_at_broadcasts)
         background(_purge_deliveries(broadcast_desk))
-        background(Reminders(pg, clock, SystemRandom(), look_at_broadcasts).keep())
+        background(Reminders(pg, clock, settings.time.zone, SystemRandom(), look_at_broadcasts).keep())
         drawing = Drawing()
         stack.push_async_callback(drawing.close)
 
@@ -293,7 +293,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             ready=ready,
             registry=REGISTRY,
             trusted_proxies=settings.http.trusted_proxies,
-            pages=lambda address_of, observer: handlers_of_pages(PAGES, router, address_of, observer),
+            pages=lambda address_of, observer: handlers_of_pages(
+                PAGES, router, settings.time.zone, address_of, observer
+            ),
         )
         try:
             runner = await serve_http(app, settings.http.host, settings.http.port)
@@ -318,11 +320,11 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         log.info("stopping: what was accepted is being finished")
 
 
-def quiet_hours(settings: Broadcast) -> QuietHours | None:
+def quiet_hours(settings: Broadcast, zone: ZoneInfo) -> QuietHours | None:
     """When mass messages wait; None: never."""
     if settings.quiet_from is None or settings.quiet_until is None:
         return None
-    return QuietHours(settings.quiet_from, settings.quiet_until, ZoneInfo(settings.time_zone))
+    return QuietHours(settings.quiet_from, settings.quiet_until, zone)
 
 
 async def _begin_telegram(
@@ -338,7 +340,9 @@ async def _begin_telegram(
     from protocols.telegram.courier import TelegramCourier
 
     try:
-        opened = await stack.enter_async_context(wire.opened(settings, ask, lambda sender: Bot(ask, sender)))
+        opened = await stack.enter_async_context(
+            wire.opened(settings, ask, lambda sender: Bot(ask, sender, settings.time.zone))
+        )
     except wire.WrongSetting as error:
         problem = str(error)
         log.error("the Telegram bot is off", why=problem)

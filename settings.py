@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -121,6 +120,17 @@ class Telegram(Section):
     data_center: DataCenter | None = None
 
 
+def _known_zone(value: object) -> object:
+    try:
+        return ZoneInfo(value) if isinstance(value, str) else value
+    except (LookupError, ValueError, OSError):
+        raise ValueError(f"{value!r} is not a time zone of the IANA's, as Europe/Moscow is") from None
+
+
+class Time(Section):
+    zone: Annotated[ZoneInfo, BeforeValidator(_known_zone)] = ZoneInfo("Europe/Moscow")
+
+
 def _clock_time(value: object) -> object:
     """A time as clocks show it; empty: none."""
     if value == "":
@@ -130,19 +140,10 @@ def _clock_time(value: object) -> object:
     return time.fromisoformat(value)
 
 
-def _known_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (LookupError, ValueError, OSError):
-        raise ValueError(f"{value!r} is not a time zone of the IANA's, as Europe/Moscow is") from None
-    return value
-
-
 class Broadcast(Section):
     messages_per_second: Annotated[float, Field(gt=0, le=10_000)] = 25.0
     quiet_from: Annotated[time | None, BeforeValidator(_clock_time)] = None
     quiet_until: Annotated[time | None, BeforeValidator(_clock_time)] = None
-    time_zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Moscow"
 
     @model_validator(mode="after")
     def _quiet_has_two_ends(self) -> Broadcast:
@@ -165,6 +166,7 @@ class Settings(Section):
     mongo: Mongo = Mongo()
     clickhouse: ClickHouse = ClickHouse()
     bank: DemoBank = DemoBank()
+    time: Time = Time()
     sessions: Sessions = Sessions()
     telegram: Telegram = Telegram()
     broadcast: Broadcast = Broadcast()

@@ -8,11 +8,13 @@ from datetime import datetime
 from hashlib import sha256
 from random import Random
 from typing import get_args
+from zoneinfo import ZoneInfo
 
 import structlog
 from asyncpg import Record
 
 from actors.training.views import moment
+from protocols.catalogue import Texts, texts
 from protocols.messages import BroadcastContent, ContestPlan, Language
 from storage.postgres import contests as sql
 from storage.postgres.contests import Reminder
@@ -23,17 +25,22 @@ log = structlog.get_logger()
 LOOK_SECONDS = 5.0
 MOST_USERS = 10_000  # of the audience of one mass message
 TEXTS: Mapping[Language, str] = {
-    "ru": "«{title}» начнётся через {minutes} мин.",
-    "en": "“{title}” begins in {minutes} min.",
+    "ru": "«{title}» начнётся через {minutes} мин.: {start}.",
+    "en": "“{title}” begins in {minutes} min.: {start}.",
 }
 
 
 class Reminders:
-    """`clock` tells microseconds since 1970; `scheduled` is called when messages were scheduled."""
+    """`clock` tells microseconds since 1970; starts are told in `zone`; `scheduled` is called when messages were
+    scheduled.
+    """
 
-    def __init__(self, pool: Pool, clock: Callable[[], int], random: Random, scheduled: Callable[[], None]) -> None:
+    def __init__(
+        self, pool: Pool, clock: Callable[[], int], zone: ZoneInfo, random: Random, scheduled: Callable[[], None]
+    ) -> None:
         self._pool = pool
         self._clock = clock
+        self._zone = zone
         self._random = random
         self._scheduled = scheduled
 
@@ -53,7 +60,7 @@ class Reminders:
         for row in await sql.due_reminders(self._pool, now):
             joined = await sql.joined_by_language(self._pool, row["id"])
             reminders = [
-                Reminder(_content(row, language, now), tuple(users[start : start + MOST_USERS]))
+                Reminder(_content(row, texts(language, self._zone), now), tuple(users[start : start + MOST_USERS]))
                 for language in get_args(Language)
                 if (users := joined.get(language, [])) and row["starts_at"] > now
                 for start in range(0, len(users), MOST_USERS)
@@ -64,9 +71,10 @@ class Reminders:
                 self._scheduled()
 
 
-def _content(row: Record, language: Language, now: datetime) -> BroadcastContent:
+def _content(row: Record, t: Texts, now: datetime) -> BroadcastContent:
     minutes = max(1, round((row["starts_at"] - now).total_seconds() / 60))
-    text = TEXTS[language].format(title=ContestPlan.model_validate(row["plan"]).title, minutes=minutes)
+    title = ContestPlan.model_validate(row["plan"]).title
+    text = TEXTS[t.language].format(title=title, minutes=t.number(minutes), start=t.moment(row["starts_at"]))
     # With entities, though none: the title is plain text, whatever is in it.
     return BroadcastContent(
         text=text, entities=(), buttons=(), image=None, digest=sha256(f"reminder {text}".encode()).hexdigest()

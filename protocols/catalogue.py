@@ -19,6 +19,7 @@ from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import get_args
+from zoneinfo import ZoneInfo
 
 import structlog
 from babel import Locale, dates, numbers
@@ -45,13 +46,15 @@ def mark(message: str) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Texts:
-    """All that is said in one language. Call it with a message id and the values of its `{placeholders}`.
+    """All that is said in one language, with times of one zone. Call it with a message id and the values of its
+    `{placeholders}`.
 
     Numbers among the values are written as the language writes them; what is no quantity (a year, a code) is given as a
     string. Values are never looked at for placeholders.
     """
 
     language: Language
+    zone: ZoneInfo
     _translations: NullTranslations
     _locale: Locale
 
@@ -83,8 +86,20 @@ class Texts:
         return dates.format_date(day, "d MMMM y", locale=self._locale)
 
     def moment(self, moment: datetime) -> str:
-        """Day, hour and minute in the zone that `moment` has, with the name of the zone."""
-        return dates.format_datetime(moment, "d MMMM y, HH:mm z", tzinfo=moment.tzinfo, locale=self._locale)
+        """Day, hour and minute by the clocks of the zone, with its name and how far it is from UTC."""
+        local = moment.astimezone(self.zone)
+        offset = local.utcoffset()
+        assert offset is not None
+        minutes = round(offset.total_seconds() / 60)
+        hours, rest = divmod(abs(minutes), 60)
+        ahead = f"UTC{'−' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
+        where = self.zone_name if self.zone_name == "UTC" else f"{self.zone_name}, {ahead}"
+        return f"{dates.format_datetime(local, 'd MMMM y, HH:mm', tzinfo=self.zone, locale=self._locale)} ({where})"
+
+    @property
+    def zone_name(self) -> str:
+        """The city whose clocks tell the time."""
+        return str(dates.get_timezone_location(self.zone, locale=self._locale, return_city=True))
 
     def _filled(self, message: str, values: dict[str, object]) -> str:
         if not values and "}" not in message:
@@ -98,14 +113,14 @@ class Texts:
 
 
 @cache
-def texts(language: Language) -> Texts:
-    """The texts of a language; its catalogue is read once."""
+def texts(language: Language, zone: ZoneInfo) -> Texts:
+    """The texts of a language, with times of `zone`; its catalogue is read once."""
     compiled = io.BytesIO()
     write_mo(compiled, read(language))
     compiled.seek(0)
     translations = GNUTranslations(compiled)
     translations.add_fallback(_Untranslated(language))
-    return Texts(language, translations, Locale.parse(language))
+    return Texts(language, zone, translations, Locale.parse(language))
 
 
 class _Untranslated(NullTranslations):

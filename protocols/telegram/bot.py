@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from zoneinfo import ZoneInfo
 
 import structlog
 from cachetools import LRUCache
@@ -60,11 +61,15 @@ _NAME: TypeAdapter[str] = TypeAdapter(PersonName)
 
 
 class Bot:
-    """Calls of `handle` for one chat come one after another, for different chats at the same time."""
+    """Calls of `handle` for one chat come one after another, for different chats at the same time.
 
-    def __init__(self, ask: Asked, sender: Sends) -> None:
+    Times are told in `zone`.
+    """
+
+    def __init__(self, ask: Asked, sender: Sends, zone: ZoneInfo) -> None:
         self._ask = ask
         self._sender = sender
+        self._zone = zone
         self._followers: dict[int, asyncio.Task[None]] = {}  # by chat: progress bars that edit themselves
         self._handled: set[int] | None = set()  # chats that came first; None once the bars of before go on
         self._answered: LRUCache[int, None] = LRUCache(REMEMBERED_PRESSES)  # that failed after they were answered
@@ -82,7 +87,7 @@ class Bot:
                     self._follow(chat)
             self._handled = None
         for language in LANGUAGES:
-            t = texts(language)
+            t = texts(language, self._zone)
             commands = {name: t(text) for name, text in menu.COMMANDS.items()}
             await self._sender.set_commands(language, commands)
             if language == ELSEWHERE:
@@ -107,7 +112,7 @@ class Bot:
         if self._handled is not None:
             self._handled.add(incoming.sender.peer.telegram)
         await self._unfollow(incoming.sender.peer.telegram)
-        turn = Turn(self._ask, self._sender, await self._meet(incoming), incoming)
+        turn = Turn(self._ask, self._sender, await self._meet(incoming), incoming, self._zone)
         try:
             try:
                 await self._take(turn, incoming)
@@ -126,12 +131,12 @@ class Bot:
         """Say that something went wrong. Raises an `Undelivered`."""
         if isinstance(incoming, Blocked):
             return
-        await self._tell(incoming, refusals.later(texts(incoming.sender.language)))
+        await self._tell(incoming, refusals.later(texts(incoming.sender.language, self._zone)))
 
     async def refuse(self, incoming: Incoming) -> None:
         """Say that this was not read, nor what came after it. Raises an `Undelivered`."""
         if not isinstance(incoming, Blocked):
-            await self._tell(incoming, refusals.too_much(texts(incoming.sender.language)))
+            await self._tell(incoming, refusals.too_much(texts(incoming.sender.language, self._zone)))
 
     async def _tell(self, incoming: Wrote | Pressed, sentence: str) -> None:
         if isinstance(incoming, Pressed) and incoming.query not in self._answered:
@@ -171,7 +176,7 @@ class Bot:
         number, telegram = chat.state.get("follows"), chat.telegram
         if not isinstance(number, int):
             return
-        task = asyncio.create_task(broadcast.follow(self._ask, self._sender, chat, number))
+        task = asyncio.create_task(broadcast.follow(self._ask, self._sender, chat, number, self._zone))
         self._followers[telegram] = task
         task.add_done_callback(lambda ended: self._followed(telegram, ended))
 

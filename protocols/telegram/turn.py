@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, Literal, Protocol, TypeAlias, TypeVar
+from zoneinfo import ZoneInfo
 
 import structlog
 from pydantic import JsonValue
@@ -86,6 +87,7 @@ class Turn:
         sender: Sends,
         chat: Chat,
         incoming: Wrote | Pressed,
+        zone: ZoneInfo,
     ) -> None:
         self._ask = ask
         self._sender = sender
@@ -93,7 +95,7 @@ class Turn:
         self.incoming = incoming
         self.peer = incoming.sender.peer
         self.user = chat.user
-        self.t: Texts = texts(chat.language)
+        self.t: Texts = texts(chat.language, zone)
         self.state: dict[str, JsonValue] = dict(chat.state)
         self.now = datetime.now(UTC)
         self._sent = 0
@@ -147,7 +149,7 @@ class Turn:
             Chat,
         )
         self.user = self.chat.user
-        self.t = texts(self.chat.language)
+        self.t = texts(self.chat.language, self.t.zone)
 
     # --- What the student sees ------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Final, Protocol
+from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
@@ -61,13 +62,21 @@ class Page:
 def handlers(
     pages: Iterable[Page],
     router: Router,
+    zone: ZoneInfo,
     address_of: Callable[[web.Request], str],
     observer: Callable[[str, str], Callable[[int, float], None]],
 ) -> Iterable[tuple[str, str, Handler]]:
-    """Method, path and handler of each page and of each file that pages use. `observer` notes status and seconds."""
+    """Method, path and handler of each page and of each file that pages use. `observer` notes status and seconds.
+
+    Times are told in `zone`, until a script tells them by the reader's own clock.
+    """
     uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
     for page in pages:
-        yield page.method, page.path, _handler(page, router, address_of, observer(page.method, page.path), uploads)
+        yield (
+            page.method,
+            page.path,
+            _handler(page, router, zone, address_of, observer(page.method, page.path), uploads),
+        )
     for file in sorted(STATIC.iterdir()):
         yield "GET", f"/static/{file.name}", _static(file)
 
@@ -75,15 +84,16 @@ def handlers(
 def _handler(
     page: Page,
     router: Router,
+    zone: ZoneInfo,
     address_of: Callable[[web.Request], str],
     observe: Callable[[int, float], None],
     uploads: asyncio.Semaphore,
 ) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         started = perf_counter()
-        visit = Visit(request, router.ask, "", texts("ru"), None, "")
+        visit = Visit(request, router.ask, "", texts("ru", zone), None, "")
         try:
-            visit = await welcome(request, router.ask, router.caller, address_of(request))
+            visit = await welcome(request, router.ask, router.caller, address_of(request), zone)
             response: web.StreamResponse
             if page.role is not None and visit.caller is None:
                 raise SignInFirst

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from pydantic import SecretStr, ValidationError
@@ -85,12 +86,12 @@ class Visit:
         return self.one(name).strip() or None
 
     def moment(self, name: str) -> str | datetime | None:
-        """A script gives the moment itself; without one the time is taken for UTC, as the page says."""
+        """A script gives the moment itself; without one the time is of the zone that the page names."""
         moment, local = self.filled(f"{name}_moment"), self.filled(name)
         if moment or not local:
             return moment
         try:
-            return datetime.fromisoformat(local).replace(tzinfo=UTC)
+            return datetime.fromisoformat(local).replace(tzinfo=self.t.zone)
         except ValueError:
             return local  # which does not validate
 
@@ -122,8 +123,10 @@ def said(kind: type[Given], /, **fields: object) -> Given:
         raise Invalid("; ".join(f"{e.path}: {e.message}" for e in errors), errors) from None
 
 
-async def welcome(request: web.Request, ask: Ask, known: Callable[[str], Caller | None], address: str) -> Visit:
-    """The visit that a request makes, its form not read yet."""
+async def welcome(
+    request: web.Request, ask: Ask, known: Callable[[str], Caller | None], address: str, zone: ZoneInfo
+) -> Visit:
+    """The visit that a request makes, its form not read yet. Times are told in `zone`."""
     token = request.cookies.get(SESSION, "")
     caller: Caller | None = None
     if token:
@@ -136,7 +139,7 @@ async def welcome(request: web.Request, ask: Ask, known: Callable[[str], Caller 
             else:
                 assert isinstance(reply, Caller)
                 caller = reply
-    return Visit(request, ask, address, texts(_language(request, caller)), caller, token)
+    return Visit(request, ask, address, texts(_language(request, caller), zone), caller, token)
 
 
 async def take_form(visit: Visit, file_limit: int) -> None:

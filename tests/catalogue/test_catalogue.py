@@ -3,6 +3,7 @@
 import re
 import string
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from babel.messages import Catalog
@@ -21,6 +22,7 @@ from protocols.catalogue import (
 )
 from protocols.messages import Language
 
+MOSCOW = ZoneInfo("Europe/Moscow")
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 
 
@@ -79,13 +81,13 @@ def test_russian_numbers_choose_their_form(n: int, form: int) -> None:
             one, many = forms(message.id)
             values = dict.fromkeys(set().union(*map(placeholders, (one, many))) - {"n"}, "…")
             wanted = forms(message.string)[form].format(n=n, **values)
-            assert texts("ru").plural(one, many, n, **values) == wanted
+            assert texts("ru", MOSCOW).plural(one, many, n, **values) == wanted
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_message_without_translation_is_said_in_english_and_logged_once(language: Language) -> None:
     texts.cache_clear()
-    t = texts(language)
+    t = texts(language, MOSCOW)
     with capture_logs() as logged:
         said = [t("No {such} message", such="known") for _ in range(2)]
         counted = [t.plural("{n} unknown thing", "{n} unknown things", n) for n in (1, 2)]
@@ -95,20 +97,20 @@ def test_a_message_without_translation_is_said_in_english_and_logged_once(langua
 
 
 def test_values_are_never_looked_at_for_placeholders() -> None:
-    assert texts("ru")("Hello, {name}, again!", name="{name} {0} {") == "Hello, {name} {0} {, again!"
+    assert texts("ru", MOSCOW)("Hello, {name}, again!", name="{name} {0} {") == "Hello, {name} {0} {, again!"
 
 
 @pytest.mark.parametrize(
     ("language", "number", "percent", "day", "short", "moment"),
     [
-        ("ru", "1\u00a0234,5", "26\u00a0%", "4 марта 2026", "4 мар.", "4 марта 2026, 05:06 UTC"),
-        ("en", "1,234.5", "26%", "4 March 2026", "Mar 4", "4 March 2026, 05:06 UTC"),
+        ("ru", "1\u00a0234,5", "26\u00a0%", "4 марта 2026", "4 мар.", "4 марта 2026, 08:06 (Москва, UTC+3)"),
+        ("en", "1,234.5", "26%", "4 March 2026", "Mar 4", "4 March 2026, 08:06 (Moscow, UTC+3)"),
     ],
 )
 def test_numbers_and_dates_are_written_as_the_language_does(
     language: Language, number: str, percent: str, day: str, short: str, moment: str
 ) -> None:
-    t: Texts = texts(language)
+    t: Texts = texts(language, MOSCOW)
     assert t.number(1234.5) == number
     assert t("{score} points of some", score=1234.5) == f"{number} points of some"
     assert t.percent(0.257) == percent
@@ -116,6 +118,18 @@ def test_numbers_and_dates_are_written_as_the_language_does(
     assert t.date(date(2026, 3, 4)) == day
     assert t.day(date(2026, 3, 4)) == short
     assert t.moment(datetime(2026, 3, 4, 5, 6, tzinfo=UTC)) == moment
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment"),
+    [
+        ("UTC", "4 March 2026, 23:06 (UTC)"),
+        ("Europe/Berlin", "5 March 2026, 00:06 (Berlin, UTC+1)"),
+        ("America/St_Johns", "4 March 2026, 19:36 (St. John’s, UTC−3:30)"),
+    ],
+)
+def test_a_moment_is_told_in_the_zone_of_the_service_with_its_name(zone: str, moment: str) -> None:
+    assert texts("en", ZoneInfo(zone)).moment(datetime(2026, 3, 4, 23, 6, tzinfo=UTC)) == moment
 
 
 def test_messages_are_found_wherever_they_are_said() -> None:

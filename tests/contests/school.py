@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from tests.api.banks import RIGHT, WRONG
 from tests.api.client import PASSWORD, Client, Json, connect
 
+MOSCOW = ZoneInfo("Europe/Moscow")  # of the service, unless it is told another
 QUESTIONS = ("single", "multiple", "text", "number")
 
 

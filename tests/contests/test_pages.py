@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from tests.api.banks import RIGHT, WRONG, Bank
 from tests.api.client import PASSWORD, Client
-from tests.contests.school import planned
+from tests.contests.school import MOSCOW, planned
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,7 @@ async def test_a_training_beside_a_contest_is_refused_with_the_way_back(
 
 
 async def test_an_administrator_plans_a_contest_and_deletes_it(chief: Visitor, anna: Visitor, walk: Bank) -> None:
-    await chief.see("/admin/contests/new")
-    now = datetime.now(UTC)
+    now = datetime.now(MOSCOW)
     form = {
         "title": "Planned here",
         "subject": walk.subject,
@@ -145,7 +144,9 @@ async def test_an_administrator_plans_a_contest_and_deletes_it(chief: Visitor, a
         "results_hidden": "yes",
         "remind_minutes": "10",
     }
+    assert 'Start <span class="zone">(Moscow)' in await chief.see("/admin/contests/new")
     path, page = await chief.send("/admin/contests", form)
+    assert f"{form['starts_at'][-5:]} (Moscow, UTC+3)" in page
     assert re.fullmatch(r"/admin/contests/\d+", path)
     assert "Who joined is reminded 10 minutes before" in page
     assert "Planned here" in await chief.see("/admin/contests")
@@ -211,7 +212,7 @@ async def test_once_a_contest_has_begun_its_form_has_only_what_can_still_be_chan
 async def test_what_is_wrong_with_a_plan_is_said_beside_what_was_filled_in(
     chief: Visitor, walk: Bank, change: dict[str, str], said: str
 ) -> None:
-    now = datetime.now(UTC)
+    now = datetime.now(MOSCOW)
     form = {
         "title": "Mine",
         "subject": walk.subject,

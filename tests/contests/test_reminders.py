@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from protocols.catalogue import texts
 from tests.api.banks import Bank
 from tests.api.client import Client, Json, connect
-from tests.contests.school import planned
+from tests.contests.school import MOSCOW, moment, planned
 
 
 async def reached_by_telegram(student: Client, telegram: int) -> None:
@@ -39,7 +40,11 @@ async def test_who_has_joined_is_reminded_once_and_in_their_language(
     async with asyncio.timeout(30):
         while len(told := await reminders(admin, title)) < 2:
             await asyncio.sleep(0.2)
-    assert {one["text"] for one in told} == {f"«{title}» начнётся через 2 мин.", f"“{title}” begins in 2 min."}
+    start = moment(contest["starts_at"])
+    assert {one["text"] for one in told} == {
+        f"«{title}» начнётся через 2 мин.: {texts('ru', MOSCOW).moment(start)}.",
+        f"“{title}” begins in 2 min.: {texts('en', MOSCOW).moment(start)}.",
+    }
     assert sorted(one["audience"]["users"] for one in told) == sorted([[student.id], [another.id]])
     for one in told:
         await admin.post(f"/admin/broadcasts/{one['id']}/cancel")

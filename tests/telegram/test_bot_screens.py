@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -41,8 +42,9 @@ from protocols.telegram.screens.words import in_words, key_in_words, plain
 from protocols.telegram.values import Key
 
 BANKS = Path(__file__).resolve().parents[2] / "banks"
+MOSCOW = ZoneInfo("Europe/Moscow")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-RU, EN = texts("ru"), texts("en")
+RU, EN = texts("ru", MOSCOW), texts("en", MOSCOW)
 TOKEN = "AAAAAAAA"
 
 
@@ -258,7 +260,7 @@ def test_telegram_takes_every_question_of_the_demo_banks(language: Language) -> 
         choices_there = len(asked.right or asked.options or ())
         picked = "abcdefghijklmnopqrstuvwxyz"[: min(choices_there, len(asked.left or asked.options or ()))]
         for so_far in ("", picked if asked.kind in ("multiple", "order", "match") else ""):
-            assert_taken(question_screen(texts(language), asking(asked, so_far), NOW))
+            assert_taken(question_screen(texts(language, MOSCOW), asking(asked, so_far), NOW))
 
 
 @pytest.mark.parametrize("kind", ["single", "multiple", "order", "match"])
@@ -521,7 +523,7 @@ def test_a_quick_start_promises_no_more_questions_than_there_are(questions: int,
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_telegram_takes_menu_and_help(language: Language) -> None:
-    t = texts(language)
+    t = texts(language, MOSCOW)
     assert_taken(menu_screen(t, "A" * 100, training(question("single")), "T" * 200))
     assert_taken(help_screen(t))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
@@ -19,7 +20,8 @@ from protocols.web.pages import PAGES
 from tests.api.client import Client
 from tests.running import Service
 
-FOR_OTHERS = texts("ru")("This page is for others. An administrator can give you the role.")
+MOSCOW = ZoneInfo("Europe/Moscow")
+FOR_OTHERS = texts("ru", MOSCOW)("This page is for others. An administrator can give you the role.")
 LADDER = ("nobody", "student", "editor", "admin")
 # The least who may, of `LADDER`. A route that is not here, or that is no more, fails the first test.
 CALLS = {
@@ -258,7 +260,7 @@ def _served() -> set[str]:
         nobody,
         ready=_ready,
         registry=CollectorRegistry(),
-        pages=lambda address_of, observer: handlers(PAGES, nobody, address_of, observer),
+        pages=lambda address_of, observer: handlers(PAGES, nobody, MOSCOW, address_of, observer),
     )
     return {
         f"{route.method} {route.resource.canonical}"

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from typing import Final, TypeVar
+from zoneinfo import ZoneInfo
 
 import structlog
 from pydantic import ValidationError
@@ -312,9 +313,9 @@ async def _commanded(turn: Turn, meant: OfBroadcast) -> Broadcast:
         return broadcast
 
 
-async def follow(ask: Asked, sender: Sends, chat: Chat, number: int) -> None:
+async def follow(ask: Asked, sender: Sends, chat: Chat, number: int, zone: ZoneInfo) -> None:
     """Let the progress bar that a chat shows edit itself until there is nothing more to see."""
-    t, peer, menu = texts(chat.language), Peer(chat.telegram, chat.access_hash), chat.state.get("menu")
+    t, peer, menu = texts(chat.language, zone), Peer(chat.telegram, chat.access_hash), chat.state.get("menu")
     running, task = isinstance(menu, int), asyncio.current_task()
     assert task is not None
     # An edit that is answered just as it is cancelled ends as if nothing were (`wait_for` of Python 3.11 in Pyrogram).

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -16,6 +16,8 @@ from protocols.web.application import Page
 from protocols.web.pages.contests import STATES, titles_of
 from protocols.web.rendering import faults, render, see
 from protocols.web.visit import Visit, said
+
+LOCAL: Final = "%Y-%m-%dT%H:%M"  # as forms tell times
 
 TROUBLES: Final = {
     "title": mark("A title has 1 to 200 characters."),
@@ -68,7 +70,7 @@ async def create(visit: Visit) -> web.Response:
 
 async def edit(visit: Visit) -> web.Response:
     contest = await _shown(visit)
-    visit.form.update(_filled_in(contest))
+    visit.form.update(_filled_in(contest, visit.t.zone))
     return await _form(visit, contest=contest)
 
 
@@ -120,15 +122,15 @@ def _planned(visit: Visit) -> m.CreateContest:
     )
 
 
-def _filled_in(plan: m.ContestPlan) -> dict[str, list[str]]:
-    """The form that makes this plan; its moments in UTC, as where there are no scripts."""
+def _filled_in(plan: m.ContestPlan, zone: ZoneInfo) -> dict[str, list[str]]:
+    """The form that makes this plan; its moments in `zone`, as where there are no scripts."""
     difficulty = plan.filters.difficulty or m.DifficultyRange()
     fields: dict[str, Iterable[object]] = {
         "title": [plan.title],
         "subject": [plan.subject],
         "rules": [plan.rules],
-        "starts_at": [f"{plan.starts_at.astimezone(UTC):%Y-%m-%dT%H:%M}"],
-        "ends_at": [f"{plan.ends_at.astimezone(UTC):%Y-%m-%dT%H:%M}"],
+        "starts_at": [f"{plan.starts_at.astimezone(zone):{LOCAL}}"],
+        "ends_at": [f"{plan.ends_at.astimezone(zone):{LOCAL}}"],
         "minutes": [plan.minutes],
         "size": [plan.size or ""],
         "questions": [" ".join(plan.questions or ())],

@@ -1,4 +1,4 @@
-// Times as the reader's own clock has them; without scripts they are in UTC, and say so.
+// Times as the reader's own clock has them; without scripts they are in the zone of the service, and say so.
 "use strict";
 
 const written = new Intl.DateTimeFormat(document.documentElement.lang, { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" });

@@ -23,6 +23,7 @@ async def test_a_contest_is_found_begun_and_ranked(center: DataCenter, guest: Cl
     shown = await student.sees(lambda one: "Be fair." in one.text)
     assert title in shown.text
     assert "It is on" in shown.text
+    assert "(Moscow, UTC+3)" in shown.text
     await student.press("Start")
     await student.sees(lambda one: "Question single" in str(one))
 
