@@ -78,7 +78,14 @@ async def change(visit: Visit) -> web.Response:
     number = visit.part("contest")
     try:
         if "starts_at" in visit.form:
-            changed = said(m.ChangeContest, contest=number, **dict(_planned(visit)))
+            planned, kept = _planned(visit), dict(await _shown(visit))
+            # A form tells whole minutes: those that stayed as they were told leave what is kept, to the second.
+            same = {
+                name
+                for name, moment in (("starts_at", planned.starts_at), ("ends_at", planned.ends_at))
+                if moment == kept[name].replace(second=0, microsecond=0)
+            }
+            changed = said(m.ChangeContest, contest=number, **planned.model_dump(exclude=same))
         else:  # it had begun, and the form had no more
             title, rules = visit.one("title"), visit.one("rules")
             changed = said(m.ChangeContest, user=visit.user, contest=number, title=title, rules=rules)
