@@ -150,7 +150,7 @@ async def take_form(visit: Visit, file_limit: int) -> None:
     _refuse_other_sites(visit.request)
 
     def check() -> None:
-        if visit.caller is not None and not hmac.compare_digest(visit.one("csrf"), visit.csrf):
+        if visit.caller is not None and not hmac.compare_digest(visit.one("csrf").encode(), visit.csrf.encode()):
             raise Forbidden("The form is out of date: open the page again and repeat.")
 
     if file_limit and visit.request.content_type == "multipart/form-data":

@@ -145,8 +145,9 @@ async def test_a_form_needs_what_its_own_page_was_given(visitor: aiohttp.ClientS
     await _register(visitor)
     async with visitor.post("/profile", data={"name": "Чужой"}) as response:
         assert response.status == 403
-    async with visitor.post("/profile", data={"name": "Чужой", "csrf": "0" * 64}) as response:
-        assert response.status == 403
+    for wrong in ("0" * 64, "ы" * 64, "\ufffd"):
+        async with visitor.post("/profile", data={"name": "Чужой", "csrf": wrong}) as response:
+            assert response.status == 403
     async with visitor.post("/profile", data={"name": "Анна", "csrf": await _csrf(visitor)}) as response:
         assert response.status == 200
         assert 'value="Анна"' in await response.text()
