@@ -3,69 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from html import unescape
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
 from tests.api.banks import RIGHT, WRONG, Bank
-from tests.api.client import PASSWORD, Client
+from tests.api.client import Client
 from tests.contests.school import MOSCOW, planned
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """Somebody who follows links and sends forms, in English."""
-
-    session: aiohttp.ClientSession
-
-    async def see(self, path: str, status: int = 200) -> str:
-        async with self.session.get(path) as response:
-            assert response.status == status, path
-            return unescape(await response.text())
-
-    async def send(
-        self, path: str, form: Mapping[str, str | list[str]] | None = None, status: int = 200
-    ) -> tuple[str, str]:
-        """The path and the text of the page that follows a form."""
-        found = re.search(r'name="csrf" value="([0-9a-f]{64})"', await self.see("/profile"))
-        assert found is not None
-        filled = {**(form or {}), "csrf": found[1]}
-        sent = [(name, one) for name, value in filled.items() for one in ([value] if isinstance(value, str) else value)]
-        async with self.session.post(path, data=sent) as response:
-            text = unescape(await response.text())
-            assert response.status == status, (path, text)
-            return response.url.path, text
-
-
-def _filled_in(page: str) -> dict[str, list[str]]:
-    """What a browser would send of the form in the middle of a page."""
-    form: dict[str, list[str]] = {}
-    main = page[page.index("<main") :]
-    for tag in re.findall(r"<input[^>]*>", main):
-        told = dict(re.findall(r'(name|type|value)="([^"]*)"', tag))
-        if told["name"] != "csrf" and (told["type"] not in ("checkbox", "radio") or " checked" in tag):
-            form.setdefault(told["name"], []).append(told["value"])
-    for name, text in re.findall(r'<textarea[^>]*name="(\w+)"[^>]*>([^<]*)</textarea>', main):
-        form[name] = [text]
-    for name, options in re.findall(r'<select[^>]*name="(\w+)"[^>]*>(.*?)</select>', main, re.DOTALL):
-        chosen = re.search(r'<option(?: value="([^"]*)")? selected>(\w*)', options)
-        form[name] = [chosen[1] or chosen[2]] if chosen else [""]
-    return form
-
-
-async def browsing(client: Client) -> Visitor:
-    jar = aiohttp.CookieJar(unsafe=True)  # of a host that is an address
-    session = aiohttp.ClientSession(client.service.url, cookie_jar=jar)
-    async with session.post("/login", data={"login": client.login, "password": PASSWORD}) as response:
-        assert response.status == 200
-    visitor = Visitor(session)
-    await visitor.send("/language", {"language": "en"})
-    return visitor
+from tests.web.visitor import Visitor, browsing, filled_in
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -172,7 +119,7 @@ async def test_a_planned_contest_is_changed_in_the_form_it_was_planned_in(
     )
     place = f"/admin/contests/{contest['id']}"
     assert f'href="{place}/edit"' in await chief.see(place)
-    form = _filled_in(await chief.see(f"{place}/edit"))
+    form = filled_in(await chief.see(f"{place}/edit"))
     await chief.send(f"{place}/edit", form)
     assert await admin.get(place) == contest
     path, _ = await chief.send(f"{place}/edit", form | {"title": "Moved", "kinds": [], "remind_minutes": ""})
@@ -191,7 +138,7 @@ async def test_once_a_contest_has_begun_its_form_has_only_what_can_still_be_chan
     place = f"/admin/contests/{contest['id']}"
     page = await chief.see(f"{place}/edit")
     assert "It has begun" in page
-    assert _filled_in(page).keys() == {"title", "rules"}
+    assert filled_in(page).keys() == {"title", "rules"}
     late = {"title": "Late", "subject": walk.subject, "starts_at": "2099-01-01T10:00", "ends_at": "2099-01-01T12:00"}
     _, page = await chief.send(f"{place}/edit", late | {"minutes": "5", "size": "1"}, status=409)
     assert "It has changed meanwhile" in page
@@ -209,7 +156,7 @@ async def test_once_a_contest_has_begun_its_form_has_only_what_can_still_be_chan
         ({"starts_at": ""}, "It needs a start."),
     ],
 )
-async def test_what_is_wrong_with_a_plan_is_said_beside_what_was_filled_in(
+async def test_what_is_wrong_with_a_plan_is_said_beside_what_wasfilled_in(
     chief: Visitor, walk: Bank, change: dict[str, str], said: str
 ) -> None:
     now = datetime.now(MOSCOW)

@@ -14,6 +14,7 @@ from tests.api.client import PASSWORD, Client, connect
 from tests.running import Service
 from tests.telegram.center import DataCenter
 from tests.web.browser import chromium
+from tests.web.visitor import Visitor, browsing
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -47,9 +48,9 @@ async def guest(service: Service) -> AsyncIterator[Client]:
         yield Client(session, service)
 
 
-async def with_role(guest: Client, role: str) -> Client:
+async def with_role(guest: Client, role: str, login: str = "") -> Client:
     """A new account with this role."""
-    login = f"{role}-of-the-pages"
+    login = login or f"{role}-of-the-pages"
     await guest.post("/users", {"login": login, "password": PASSWORD, "name": role.title()}, status=201)
     connection = await connect(guest.service)
     try:
@@ -67,6 +68,14 @@ async def editor(guest: Client) -> Client:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def admin(guest: Client) -> Client:
     return await with_role(guest, "admin")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chief(guest: Client) -> AsyncIterator[Visitor]:
+    """An administrator without scripts, who reads English."""
+    visitor = await browsing(await with_role(guest, "admin", "chief-of-the-pages"))
+    yield visitor
+    await visitor.session.close()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
