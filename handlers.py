@@ -155,6 +155,7 @@ def administration_handlers(administration: Administration, audit: AuditLog) -> 
         m.MakeContestSpreadsheet: administration.make_contest_spreadsheet,
         m.ListParked: administration.list_parked,
         m.RetryParked: administration.retry,
+        m.RetryAllParked: administration.retry_all,
         m.ListAudit: audit.show,
     }
 

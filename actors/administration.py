@@ -23,6 +23,7 @@ from storage.postgres.pool import Pool
 
 WORKBOOK: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LONGEST_REASON: Final = 1_000
+MOST_RETRIED: Final = 200  # of parked steps at once: whoever asks for all waits for them
 
 log = structlog.get_logger()
 
@@ -143,11 +144,29 @@ class Administration:
         """Raises Invalid on a cursor that is none."""
         rows = await sql.parked(self._pool, cursors.number(message.after), message.limit)
         items = tuple(m.ParkedStep(**row) for row in rows)
-        return m.ParkedSteps(items=items, next=str(items[-1].position) if len(items) >= message.limit else None)
+        following = str(items[-1].position) if len(items) >= message.limit else None
+        return m.ParkedSteps(items=items, next=following, relays=await sql.parked_counts(self._pool))
 
     async def retry(self, message: m.RetryParked) -> m.Done:
         """Raises NotFound, Conflict when it is refused again."""
-        relay, position = message.relay, message.position
+        await self._retry(message.relay, message.position, message.user)
+        return m.Done()
+
+    async def retry_all(self, message: m.RetryAllParked) -> m.RetriedParked:
+        """Whoever asks again is answered for the next ones, for those that are refused again become the last."""
+        carried = refused = 0
+        for position in await sql.longest_parked(self._pool, message.relay, MOST_RETRIED):
+            try:
+                await self._retry(message.relay, position, message.user)
+            except m.NotFound:  # somebody else was first
+                continue
+            except m.Conflict:
+                refused += 1
+            else:
+                carried += 1
+        return m.RetriedParked(carried=carried, refused=refused)
+
+    async def _retry(self, relay: str, position: int, by: int) -> None:
         async with self._retrying:
             redo = self._redo.get(relay)
             if redo is None or not await sql.is_parked(self._pool, relay, position):
@@ -162,8 +181,7 @@ class Administration:
                 await sql.parked_again(self._pool, relay, position, reason, moment(self._clock()))
                 raise m.Conflict(f"It was refused again: {reason}") from error
             await sql.unpark(self._pool, relay, position)
-        log.info("a parked step was carried onward", relay=relay, position=position, by=message.user)
-        return m.Done()
+        log.info("a parked step was carried onward", relay=relay, position=position, by=by)
 
 
 def _emptied(folder: Path) -> None:

@@ -63,6 +63,7 @@ _TARGETS: Final = (
     "broadcast",
     "contest",
     "position",
+    "relay",
     "kind",
     "file",
     "name",

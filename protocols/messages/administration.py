@@ -89,10 +89,11 @@ class ParkedStep(Message):
 
 
 class ParkedSteps(Message):
-    """In the order of the journal."""
+    """In the order of the journal. `relays` counts all that are parked, by where they should have gone."""
 
     items: tuple[ParkedStep, ...]
     next: str | None
+    relays: dict[str, int]
 
 
 class RetryParked(AdminCommand):
@@ -100,6 +101,19 @@ class RetryParked(AdminCommand):
 
     relay: RelayName
     position: Annotated[int, Field(ge=1, lt=2**63)]
+
+
+class RetryAllParked(AdminCommand):
+    """Carry what is parked of a relay to its destination after all: some hundreds at once, longest parked first."""
+
+    relay: RelayName
+
+
+class RetriedParked(Message):
+    """How many were carried on, and how many were refused again."""
+
+    carried: int
+    refused: int
 
 
 class ListAudit(AdminCommand):

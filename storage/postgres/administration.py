@@ -93,6 +93,18 @@ async def parked(pool: Pool, after: int | None, limit: int) -> list[Record]:
     )
 
 
+async def parked_counts(pool: Pool) -> dict[str, int]:
+    """How many are parked, by relay."""
+    rows = await pool.fetch("SELECT relay, count(*) AS parked FROM parked GROUP BY relay ORDER BY relay")
+    return {row["relay"]: row["parked"] for row in rows}
+
+
+async def longest_parked(pool: Pool, relay: str, limit: int) -> list[int]:
+    """Positions of a relay: those that were refused last are the last of them."""
+    rows = await pool.fetch("SELECT position FROM parked WHERE relay = $1 ORDER BY at, position LIMIT $2", relay, limit)
+    return [row["position"] for row in rows]
+
+
 async def is_parked(pool: Pool, relay: str, position: int) -> bool:
     return bool(
         await pool.fetchval("SELECT EXISTS (SELECT FROM parked WHERE relay = $1 AND position = $2)", relay, position)

@@ -17,6 +17,7 @@ from tests.running import Service
 from tests.telegram.center import DataCenter
 from tests.telegram.crowd import crowd
 from tests.web.browser import sign_in, somebody
+from tests.web.visitor import Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -192,6 +193,39 @@ async def test_a_parked_step_is_tried_again(
         await expect(step).to_have_count(0)
         await again.locator("article").filter(has_text=str(position)).get_by_role("button").tap()
         await expect(again.get_by_role("heading", level=1)).to_have_text("Отложенные шаги")
+
+
+async def test_all_parked_steps_of_a_relay_are_tried_again_at_once(
+    service: Service, chief: Visitor, admin: Client, guest: Client, bank: Bank
+) -> None:
+    away, there = await guest.register(), await guest.register()
+    connection = await connect(service)
+    try:
+        for student in (away, there):
+            await train(student, bank, {"single": RIGHT["single"]})
+            await student.get("/me/statistics")
+            await connection.execute(
+                """INSERT INTO parked SELECT 'read models', position, 'too odd' FROM journal
+                   WHERE user_id = $1 AND data ->> 'type' = 'answered'""",
+                student.id,
+            )
+        await connection.execute("INSERT INTO parked VALUES ('counters', 1, 'not asked for')")
+        # The other's answer is in its place already, where no second one can be.
+        await connection.execute("DELETE FROM answers WHERE user_id = $1", away.id)
+        await connection.execute("DELETE FROM days WHERE user_id = $1", away.id)
+        assert "Try all again: results and leaderboards, 2" in await chief.see("/admin/parked")
+        _, page = await chief.send("/admin/parked/all", {"relay": "read models"}, status=409)
+        assert "1 step was refused again" in page
+        assert "duplicate key" in page
+        assert "Try all again: results and leaderboards, 1" in page
+        assert "Try all again: counters of questions, 1" in page
+        for student in (away, there):
+            assert (await student.get("/me/statistics"))["totals"]["answered"] == 1
+    finally:
+        await connection.execute("TRUNCATE parked")
+        await connection.close()
+    act = (await admin.get("/admin/audit?act=RetryAllParked&limit=1"))["items"][0]
+    assert (act["target"], act["outcome"]) == ("read models", "done")
 
 
 @pytest.mark.thorough

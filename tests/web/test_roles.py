@@ -185,6 +185,7 @@ SEEN = {
         GET /admin/exports/{kind}.xlsx
         GET /admin/parked
         POST /admin/parked
+        POST /admin/parked/all
         GET /admin/audit
         GET /admin/analytics
         GET /admin/broadcasts

@@ -62,6 +62,7 @@ ACTS: Final = {
     "PauseBroadcast": mark("paused a mass message"),
     "RestoreQuestion": mark("brought a question back"),
     "ResumeBroadcast": mark("let a mass message go on"),
+    "RetryAllParked": mark("retried all parked steps"),
     "RetryParked": mark("retried a parked step"),
     "StartBroadcast": mark("started a mass message"),
 }
@@ -147,6 +148,7 @@ async def _parked(visit: Visit, problem: str | None = None, status: int = 200) -
         status=status,
         steps=steps.items,
         following=steps.next,
+        counts=steps.relays,
         problem=problem,
         EVENTS=EVENTS,
         RELAYS=RELAYS,
@@ -160,6 +162,18 @@ async def retry(visit: Visit) -> web.Response:
         return await _parked(visit, visit.t("It was refused again: the reason is below."), 409)
     except m.NotFound:
         pass  # somebody else was first
+    return see("/admin/parked")
+
+
+async def retry_all(visit: Visit) -> web.Response:
+    tried = await visit.expect(m.RetriedParked, said(m.RetryAllParked, user=visit.user, relay=visit.one("relay")))
+    if tried.refused:
+        problem = visit.t.plural(
+            "{n} step was refused again: the reason is below.",
+            "{n} steps were refused again: the reasons are below.",
+            tried.refused,
+        )
+        return await _parked(visit, problem, 409)
     return see("/admin/parked")
 
 
@@ -191,5 +205,6 @@ PAGES: Final = (
     Page("GET", "/admin/exports/{kind}.xlsx", spreadsheet, role="admin"),
     Page("GET", "/admin/parked", parked, role="admin"),
     Page("POST", "/admin/parked", retry, role="admin"),
+    Page("POST", "/admin/parked/all", retry_all, role="admin"),
     Page("GET", "/admin/audit", audit, role="admin"),
 )
