@@ -26,6 +26,7 @@ from protocols.messages import (
     MarkCheckedErrors,
     Message,
     Refusal,
+    RetryAllParked,
     Unauthenticated,
     Unavailable,
     ValidateBank,
@@ -36,8 +37,16 @@ from storage import is_transient
 log = structlog.get_logger()
 
 FRESH_SECONDS = 2.0
-# Large files take their time.
-UNHURRIED = (ExportBank, ImportBank, MakeContestSpreadsheet, MakeSpreadsheet, MarkCheckedErrors, ValidateBank)
+# Large files take their time, and so do hundreds of parked steps.
+UNHURRIED = (
+    ExportBank,
+    ImportBank,
+    MakeContestSpreadsheet,
+    MakeSpreadsheet,
+    MarkCheckedErrors,
+    RetryAllParked,
+    ValidateBank,
+)
 ANSWER_SECONDS = 12.0  # with the wait for a connection; then it is 503, and not a client that hangs
 
 # Any: each handler takes the one type of message that it stands for in the table, and returns that one's reply.
