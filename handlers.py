@@ -48,9 +48,11 @@ def main_handlers(
         await joining.settle(message.user)
         return await accounts.erase_from_telegram(message, joining.end_sessions)
 
-    async def show_favorite(message: m.ShowFavoriteById) -> m.Message:
-        number = bank.find(message.question, message.subject)
-        return await to_session(m.ShowFavorite(user=message.user, question=number))
+    async def show_favorites(message: m.ShowFavoritesById) -> m.Message:
+        ids = {bank.find(question, message.subject): question for question in message.questions}
+        found = await to_session(m.ShowFavorites(user=message.user, questions=tuple(ids)))
+        assert isinstance(found, m.Favorites)
+        return m.FavoritesById(questions=frozenset(ids[number] for number in found.questions))
 
     async def set_favorite(message: m.SetFavoriteById) -> m.Message:
         number = bank.find(message.question, message.subject)
@@ -82,7 +84,7 @@ def main_handlers(
         m.MarkUnreachable: chats.mark_unreachable,
         m.LoadUpdatesState: chats.load_updates_state,
         m.SaveUpdatesState: chats.save_updates_state,
-        m.ShowFavoriteById: show_favorite,
+        m.ShowFavoritesById: show_favorites,
         m.SetFavoriteById: set_favorite,
         m.ShowTrainingById: show_training,
         m.ListTrainings: figures.list_trainings,

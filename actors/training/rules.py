@@ -55,7 +55,7 @@ from protocols.messages import (
     SessionErased,
     SessionLeft,
     SetFavorite,
-    ShowFavorite,
+    ShowFavorites,
     ShowLastAnswer,
     ShowTraining,
     SkipQuestion,
@@ -149,7 +149,7 @@ def decide(state: SessionState, command: SessionCommand, context: Context) -> tu
             if state.training is None or not state.training.answers:
                 raise NotFound("nothing was answered in the last training")
             return ()
-        case ShowFavorite():
+        case ShowFavorites():
             return ()
         case SetFavorite():
             return _favorite(state, command, context)

@@ -21,7 +21,7 @@ from protocols.messages import (
     Choice,
     ContestTaken,
     Done,
-    Favorite,
+    Favorites,
     FinishTraining,
     GiveAnswer,
     Invalid,
@@ -38,7 +38,7 @@ from protocols.messages import (
     Reviewed,
     SessionCommand,
     SessionMemory,
-    ShowFavorite,
+    ShowFavorites,
     ShowLastAnswer,
     ShownChoice,
     ShownQuestion,
@@ -71,8 +71,8 @@ def reply(state: SessionState, command: SessionCommand, context: Context) -> Mes
         case StartTraining() | FinishTraining() | ShowTraining():
             assert state.training is not None
             return training_view(state, state.training, context)
-        case ShowFavorite():
-            return Favorite(favorite=contains(state.favorites, command.question))
+        case ShowFavorites():
+            return Favorites(questions=tuple(one for one in command.questions if contains(state.favorites, one)))
         case ShowLastAnswer():
             return last_answer(state, context.bank)
         case TakeContest():

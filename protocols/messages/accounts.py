@@ -126,9 +126,15 @@ class Reported(Message):
     reported_at: datetime
 
 
-class ShowFavoriteById(Command):
-    question: str
-    subject: Slug | None = None
+class ShowFavoritesById(Command):
+    """Which of these questions of a subject are among the user's favourites."""
+
+    questions: tuple[str, ...]
+    subject: Slug
+
+
+class FavoritesById(Message):
+    questions: frozenset[str]
 
 
 class SetFavoriteById(Command):

@@ -79,8 +79,10 @@ class ShowLastAnswer(SessionCommand):
     """The answer that was given last, in the training that the session remembers, and what became of it."""
 
 
-class ShowFavorite(SessionCommand):
-    question: int
+class ShowFavorites(SessionCommand):
+    """Which of these are among the user's favourites, by the bank's numbers."""
+
+    questions: tuple[int, ...]
 
 
 class SetFavorite(SessionCommand):
@@ -153,7 +155,7 @@ _SESSION_COMMANDS: frozenset[type[object]] = frozenset(
         FinishTraining,
         ShowTraining,
         ShowLastAnswer,
-        ShowFavorite,
+        ShowFavorites,
         SetFavorite,
         EraseSession,
         JoinInto,
@@ -332,10 +334,10 @@ class Verdict(Message):
     progress: Progress
 
 
-class Favorite(Message):
-    """Whether a question is among the user's favourites."""
+class Favorites(Message):
+    """Those of the questions that were asked about which are among the user's favourites."""
 
-    favorite: bool
+    questions: tuple[int, ...]
 
 
 class LastAnswer(Message):

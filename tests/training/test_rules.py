@@ -11,7 +11,7 @@ from protocols.messages import (
     Conflict,
     Done,
     EraseSession,
-    Favorite,
+    Favorites,
     FavoriteSet,
     FinishTraining,
     GiveAnswer,
@@ -21,7 +21,7 @@ from protocols.messages import (
     Progress,
     QuestionAnswered,
     SetFavorite,
-    ShowFavorite,
+    ShowFavorites,
     ShowLastAnswer,
     ShowTraining,
     SkipQuestion,
@@ -454,12 +454,11 @@ def test_before_anything_is_answered_there_is_no_last_answer(session: Session) -
         session.ask(ShowLastAnswer(user=7))
 
 
-def test_whether_a_question_is_a_favorite_is_told(session: Session) -> None:
-    session.ask(SetFavorite(user=7, question=5, favorite=True))
-    assert [session.ask(ShowFavorite(user=7, question=number)) for number in (5, 6)] == [
-        Favorite(favorite=True),
-        Favorite(favorite=False),
-    ]
+def test_which_questions_are_favorites_is_told_for_all_at_once(session: Session) -> None:
+    for number in (5, 7, 9):
+        session.ask(SetFavorite(user=7, question=number, favorite=True))
+    assert session.ask(ShowFavorites(user=7, questions=(9, 6, 5))) == Favorites(questions=(9, 5))
+    assert session.ask(ShowFavorites(user=7, questions=())) == Favorites(questions=())
 
 
 def test_an_unknown_question_is_no_favorite(session: Session) -> None:

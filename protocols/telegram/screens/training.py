@@ -10,14 +10,14 @@ from pydantic import ValidationError
 
 from protocols.messages import (
     Conflict,
-    Favorite,
+    FavoritesById,
     FinishTraining,
     GiveAnswer,
     Invalid,
     ListTrainings,
     NotFound,
     SetFavoriteById,
-    ShowFavoriteById,
+    ShowFavoritesById,
     ShownQuestion,
     Skipped,
     SkipQuestion,
@@ -279,6 +279,7 @@ async def press_reviewed(turn: Turn, meant: OfReviewed) -> None:
 async def _show_page(turn: Turn, training: Training, page: int) -> None:
     assert training.summary is not None
     question = training.summary.questions[page - 1].question
-    shown = await turn.ask(ShowFavoriteById(user=turn.user, question=question, subject=training.subject), Favorite)
+    message = ShowFavoritesById(user=turn.user, questions=(question,), subject=training.subject)
+    favorites = (await turn.ask(message, FavoritesById)).questions
     turn.expect_nothing()
-    await turn.show(review_screen(turn.t, training, page, favorite=shown.favorite))
+    await turn.show(review_screen(turn.t, training, page, favorite=question in favorites))

@@ -99,7 +99,7 @@ async def answer(visit: Visit) -> web.Response:
         question=shown if shown is not None and shown.id == question else None,
         given=response,
         verdict=verdict,
-        favorite=await _is_favorite(visit, question, before.subject),
+        favorite=question in await _favorites(visit, before.subject, question),
     )
 
 
@@ -180,13 +180,14 @@ async def results(visit: Visit) -> web.Response:
     if training.status == "open":
         return see("/training")
     reviewed = training.summary.questions if training.summary else ()
-    favorites = {one.question for one in reviewed if await _is_favorite(visit, one.question, training.subject)}
+    favorites = await _favorites(visit, training.subject, *(one.question for one in reviewed))
     return render(visit, "results.html", training=training, summary=training.summary, favorites=favorites)
 
 
-async def _is_favorite(visit: Visit, question: str, subject: str) -> bool:
-    asked = said(m.ShowFavoriteById, user=visit.user, question=question, subject=subject)
-    return (await visit.expect(m.Favorite, asked)).favorite
+async def _favorites(visit: Visit, subject: str, *questions: str) -> frozenset[str]:
+    """Those of the questions that are favourites."""
+    asked = m.ShowFavoritesById(user=visit.user, questions=questions, subject=subject)
+    return (await visit.expect(m.FavoritesById, asked)).questions
 
 
 async def favorite(visit: Visit) -> web.Response:
