@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import AnyHttpUrl, AwareDatetime, Field, JsonValue, StringConstraints, model_validator
+from pydantic import AnyHttpUrl, AwareDatetime, Field, StringConstraints, model_validator
 
 from protocols.messages.base import Command, Grade, Message, Platform, Role, Slug, Text, UserNumber
 
@@ -162,7 +162,7 @@ class Broadcast(Message):
     left: int
     rate: float | None
     eta: datetime | None
-    reasons: dict[str, JsonValue]
+    reasons: dict[str, int]
     waiting: Waiting | None = None
     problem: str | None = None
     created_at: datetime

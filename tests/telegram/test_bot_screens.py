@@ -501,6 +501,11 @@ def test_a_mass_message_that_telegram_refuses_tells_why_and_what_to_do() -> None
     assert [key.text for row in screen.keyboard for key in row][:2] == ["▶️ Продолжить", "✖️ Отменить"]
 
 
+def test_many_of_one_reason_are_told_as_large_numbers_are_written() -> None:
+    many = refused("paused").model_copy(update={"reasons": {"declined": 12_345}})
+    assert "отключили рассылки: 12\u00a0345" in progress_screen(RU, many).styled.text
+
+
 def test_once_it_is_cancelled_it_tells_why_and_nothing_is_left_to_do() -> None:
     text = progress_screen(EN, refused("cancelled")).styled.text
     assert "Telegram refuses this message, whomever it is to: BUTTON_URL_INVALID." in text

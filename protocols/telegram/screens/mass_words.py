@@ -36,8 +36,9 @@ REASONS: Final = {
 
 def reasons_told(t: Texts, broadcast: Broadcast) -> str:
     """Why some did not get it, and how many; what has no words here is told in Telegram's own."""
-    told = (f"{t(REASONS[why]) if why in REASONS else why}: {count}" for why, count in broadcast.reasons.items())
-    return "; ".join(told)
+    return "; ".join(
+        f"{t(REASONS[why]) if why in REASONS else why}: {t.number(count)}" for why, count in broadcast.reasons.items()
+    )
 
 
 def problem_told(t: Texts, broadcast: Broadcast) -> str:
