@@ -121,7 +121,7 @@ def broadcast_handlers(desk: BroadcastDesk, broadcaster: ActorRef[Broadcaster]) 
         m.ListBroadcasts: desk.page,
         m.ShowBroadcast: desk.show,
         m.CountAudience: desk.count_audience,
-        m.ChangeAudience: desk.change_audience,
+        m.ChangeBroadcast: desk.change,
         m.ShowBroadcastContent: desk.content,
         m.StartBroadcast: ask,
         m.PauseBroadcast: ask,

@@ -7,7 +7,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from random import Random
 
@@ -22,7 +22,7 @@ from protocols.messages import (
     Broadcast,
     BroadcastContent,
     Broadcasts,
-    ChangeAudience,
+    ChangeBroadcast,
     Conflict,
     CountAudience,
     CreateBroadcast,
@@ -47,6 +47,8 @@ FURTHEST_START = timedelta(days=366)
 KEPT = timedelta(days=90)  # after the end it is known who got it; then only how many
 LINK = re.compile(r"(?:https?|tg|mailto|tel):\S+", re.IGNORECASE)
 NOBODY = "Nobody would get it: none of these is reached by Telegram and wants messages"
+UNSTARTED = ("draft", "scheduled")
+OPTIONAL = ("entities", "image", "start_at")
 PICTURES_AT_ONCE = 2  # decoded, for each may take a hundred megabytes
 
 
@@ -70,20 +72,7 @@ class BroadcastDesk:
         a start that has passed.
         """
         now = moment(self._clock())
-        _check_text(message)
-        if message.image is not None:
-            async with self._decoding:
-                problem = await asyncio.to_thread(_trouble_with_picture, message.image)
-            if problem is not None:
-                raise _invalid("image", problem)
-        if message.start_at is not None:
-            if message.start_at <= now:
-                raise _invalid("start_at", f"This has passed; it is {now:%Y-%m-%dT%H:%M:%SZ} now")
-            if message.start_at - now > FURTHEST_START:
-                raise _invalid("start_at", f"At most {FURTHEST_START.days} days from now")
-        recipients = await sql.count_audience(self._pool, message.audience, now)
-        if recipients == 0:
-            raise _invalid("audience", NOBODY)
+        recipients = await self._checked(message, now)
         row = await sql.add(
             self._pool,
             _content(message),
@@ -99,19 +88,66 @@ class BroadcastDesk:
             self._scheduled()
         return shown(row, self._live, now)
 
-    async def count_audience(self, message: CountAudience) -> AudienceCount:
-        return AudienceCount(recipients=await sql.count_audience(self._pool, message.audience, moment(self._clock())))
-
-    async def change_audience(self, message: ChangeAudience) -> Broadcast:
-        """Raises Invalid when nobody would get it, Conflict when it was started, NotFound."""
-        now = moment(self._clock())
+    async def _checked(self, message: CreateBroadcast, now: datetime) -> int:
+        """How many it would go to now."""
+        _check_text(message)
+        if message.image is not None:
+            async with self._decoding:
+                problem = await asyncio.to_thread(_trouble_with_picture, message.image)
+            if problem is not None:
+                raise _invalid("image", problem)
+        if message.start_at is not None:
+            if message.start_at <= now:
+                raise _invalid("start_at", f"This has passed; it is {now:%Y-%m-%dT%H:%M:%SZ} now")
+            if message.start_at - now > FURTHEST_START:
+                raise _invalid("start_at", f"At most {FURTHEST_START.days} days from now")
         recipients = await sql.count_audience(self._pool, message.audience, now)
         if recipients == 0:
             raise _invalid("audience", NOBODY)
-        row = await sql.change_audience(self._pool, message.broadcast, message.audience, recipients)
+        return recipients
+
+    async def count_audience(self, message: CountAudience) -> AudienceCount:
+        return AudienceCount(recipients=await sql.count_audience(self._pool, message.audience, moment(self._clock())))
+
+    async def change(self, message: ChangeBroadcast) -> Broadcast:
+        """Raises NotFound, Conflict when it was started or somebody else has changed it, and what `create` raises."""
+        now = moment(self._clock())
+        before = await self.show(ShowBroadcast(user=message.user, broadcast=message.broadcast))
+        content = await sql.content(self._pool, message.broadcast)
+        kept = {
+            "text": content.text,
+            "entities": content.entities,
+            "buttons": content.buttons,
+            "image": content.image,
+            "audience": before.audience,
+            "start_at": before.start_at,
+        }
+        given = {name: getattr(message, name) for name in kept.keys() & message.model_fields_set}
+        # None leaves as it is, but for what may be without a value.
+        given = {name: value for name, value in given.items() if value is not None or name in OPTIONAL}
+        if "text" in given:
+            given.setdefault("entities", None)
+        merged = CreateBroadcast.model_validate({"user": message.user, **kept, **given})
+        state, row = before.state, None
+        if state in UNSTARTED:
+            recipients = await self._checked(merged, now)
+            row = await sql.change(
+                self._pool,
+                message.broadcast,
+                _content(merged),
+                merged.audience,
+                recipients=recipients,
+                start_at=merged.start_at,
+                seen=(content.digest, before.audience, before.start_at),
+            )
         if row is None:
             state = (await self.show(ShowBroadcast(user=message.user, broadcast=message.broadcast))).state
-            raise Conflict(f"The broadcast is {state}: its audience stands", state=state)
+            if state in UNSTARTED:
+                raise Conflict("Somebody else has changed this broadcast just now: look at it again", state=state)
+            raise Conflict(f"The broadcast is {state}: it stands as it is", state=state)
+        log.info("a broadcast was changed", broadcast=message.broadcast, by=message.user, what=sorted(given))
+        if merged.start_at is not None:
+            self._scheduled()
         return shown(row, self._live, now)
 
     async def content(self, message: ShowBroadcastContent) -> BroadcastContent:

@@ -95,6 +95,7 @@ EXAMS_HAVE_MINUTES: Final[Mapping[str, JsonValue]] = {
 ACCOUNTS, TRAINING, BANK, BROADCASTS = "Accounts", "Training", "Question bank", "Mass messages"
 ANALYTICS = "Analytics"
 CONTESTS, ADMINISTRATION = "Contests", "Administration"
+PictureInBase64 = Annotated[Base64, Field(max_length=m.PICTURE_LIMIT)]
 PEOPLE_LIMIT: Final = 8 * JSON_LIMIT  # bytes, for ten thousand people
 A_CONTEST: Final[JsonValue] = {
     "title": "First round",
@@ -672,7 +673,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         BROADCASTS,
         "Prepare a mass message",
         201,
-        narrow={"image": Annotated[Base64, Field(max_length=m.PICTURE_LIMIT)]},
+        narrow={"image": PictureInBase64},
         body_limit=JSON_LIMIT + m.PICTURE_LIMIT * 4 // 3,
         location=BASE + "/admin/broadcasts/{id}",
         note=(
@@ -718,13 +719,17 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         "PATCH",
         "/admin/broadcasts/{broadcast}",
-        m.ChangeAudience,
+        m.ChangeBroadcast,
         m.Broadcast,
         BROADCASTS,
-        "Choose who gets a mass message",
-        body_limit=PEOPLE_LIMIT,
-        conflict="It was started: its audience stands.",
-        note="For administrators.",
+        "Change a mass message",
+        narrow={"image": PictureInBase64},
+        body_limit=JSON_LIMIT + m.PICTURE_LIMIT * 4 // 3,
+        conflict="It was started, and stands as it is; or somebody else has changed it just now.",
+        note=(
+            'Only what is sent is changed. `"image": null` takes the picture away, `"start_at": null` the time. '
+            "For administrators."
+        ),
         example={"audience": {"active_days": 30}},
     ),
     *(

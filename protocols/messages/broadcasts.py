@@ -64,16 +64,22 @@ class Audience(Message):
     users: Annotated[tuple[UserNumber, ...], Field(min_length=1, max_length=10_000)] | None = None
 
 
+BroadcastText: TypeAlias = Annotated[Text, StringConstraints(min_length=1, max_length=4096)]
+Entities: TypeAlias = Annotated[tuple[Entity, ...], Field(max_length=100)]
+Buttons: TypeAlias = Annotated[tuple[Row, ...], Field(max_length=10)]
+Picture: TypeAlias = Annotated[bytes, Field(max_length=PICTURE_LIMIT)]
+
+
 class CreateBroadcast(AdminCommand):
     """`text` is the safe subset of Markdown; with `entities` it is plain, and they say how it is formatted.
 
     `image` is a PNG or JPEG. With `start_at` it is scheduled, without it waits for `StartBroadcast`.
     """
 
-    text: Annotated[Text, StringConstraints(min_length=1, max_length=4096)]
-    entities: Annotated[tuple[Entity, ...], Field(max_length=100)] | None = None
-    buttons: Annotated[tuple[Row, ...], Field(max_length=10)] = ()
-    image: Annotated[bytes, Field(max_length=PICTURE_LIMIT)] | None = None
+    text: BroadcastText
+    entities: Entities | None = None
+    buttons: Buttons = ()
+    image: Picture | None = None
     audience: Audience = Audience()
     start_at: AwareDatetime | None = None
     # Who sends the same request again, not knowing what became of it, gets the same broadcast.
@@ -84,10 +90,18 @@ class BroadcastCommand(AdminCommand):
     broadcast: Annotated[int, Field(ge=1, lt=2**63)]
 
 
-class ChangeAudience(BroadcastCommand):
-    """Of one that has not been started."""
+class ChangeBroadcast(BroadcastCommand):
+    """Only what is set is changed, of one that has not been started.
 
-    audience: Audience
+    A `text` without `entities` is Markdown. `image` None takes the picture away, `start_at` None the time.
+    """
+
+    text: BroadcastText | None = None
+    entities: Entities | None = None
+    buttons: Buttons | None = None
+    image: Picture | None = None
+    audience: Audience | None = None
+    start_at: AwareDatetime | None = None
 
 
 class StartBroadcast(BroadcastCommand):

@@ -85,10 +85,24 @@ async def add(
     """
     row = await db.fetchrow(
         f"""INSERT INTO broadcasts
-                (state, text, entities, buttons, image, digest, audience, recipients, created_at, start_at, request,
+                (state, text, entities, buttons, image, digest, audience, recipients, start_at, created_at, request,
                  nonce)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
             ON CONFLICT (request) DO UPDATE SET request = excluded.request RETURNING {SHOWN}""",  # noqa: S608 a constant
+        *_kept(content, audience, recipients, start_at),
+        now,
+        request,
+        random.getrandbits(63),
+    )
+    assert row is not None
+    return row
+
+
+def _kept(
+    content: BroadcastContent, audience: Audience, recipients: int, start_at: datetime | None
+) -> tuple[object, ...]:
+    """What is kept of one that has not been started: from `state` to `start_at`."""
+    return (
         "draft" if start_at is None else "scheduled",
         content.text,
         None if content.entities is None else [entity.model_dump() for entity in content.entities],
@@ -97,13 +111,8 @@ async def add(
         content.digest,
         audience.model_dump(exclude_none=True),
         recipients,
-        now,
         start_at,
-        request,
-        random.getrandbits(63),
     )
-    assert row is not None
-    return row
 
 
 async def show(db: Executor, broadcast: int) -> Record | None:
@@ -179,14 +188,32 @@ async def content(db: Executor, broadcast: int) -> BroadcastContent:
     return BroadcastContent.model_validate(dict(row))
 
 
-async def change_audience(db: Executor, broadcast: int, audience: Audience, recipients: int) -> Record | None:
-    """Of one that has not been started: the shown columns; None where it has, or there is none."""
+async def change(
+    db: Executor,
+    broadcast: int,
+    content: BroadcastContent,
+    audience: Audience,
+    *,
+    recipients: int,
+    start_at: datetime | None,
+    seen: tuple[str, Audience, datetime | None],
+) -> Record | None:
+    """Replace one that has not been started, if it still is as it was `seen`: its digest, audience and start.
+
+    Returns the shown columns; None where it is not so, or there is none.
+    """
+    digest, audience_before, start_before = seen
     return await db.fetchrow(
-        f"""UPDATE broadcasts SET audience = $2, recipients = $3
-            WHERE id = $1 AND state IN ('draft', 'scheduled') RETURNING {SHOWN}""",  # noqa: S608 a constant
+        f"""UPDATE broadcasts SET state = $2, text = $3, entities = $4, buttons = $5, image = $6, digest = $7,
+                audience = $8, recipients = $9, start_at = $10
+            WHERE id = $1 AND state IN ('draft', 'scheduled')
+              AND digest = $11 AND audience = $12 AND start_at IS NOT DISTINCT FROM $13
+            RETURNING {SHOWN}""",  # noqa: S608 a constant
         broadcast,
-        audience.model_dump(exclude_none=True),
-        recipients,
+        *_kept(content, audience, recipients, start_at),
+        digest,
+        audience_before.model_dump(exclude_none=True),
+        start_before,
     )
 
 

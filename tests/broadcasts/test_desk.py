@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from datetime import timedelta
 from typing import Any
@@ -151,6 +152,65 @@ async def test_a_cursor_that_is_none_is_refused(stand: Stand) -> None:
 
 async def audience(stand: Stand, **filters: Any) -> int:
     return (await stand.desk.count_audience(m.CountAudience(user=ADMIN, audience=m.Audience(**filters)))).recipients
+
+
+async def change(stand: Stand, broadcast: int, **fields: Any) -> m.Broadcast:
+    return await stand.desk.change(m.ChangeBroadcast(user=ADMIN, broadcast=broadcast, **fields))
+
+
+async def test_a_draft_is_changed_only_in_what_is_given(stand: Stand) -> None:
+    await stand.people(1, grade=9)
+    await stand.people(2)
+    bold = (m.Entity(type="bold", offset=0, length=4),)
+    broadcast = await stand.create("Helo", entities=bold, image=picture(), audience=m.Audience(grades=(9,)))
+    told = await change(stand, broadcast, text="Hello", entities=bold)
+    assert (told.text, told.image, told.recipients, told.state) == ("Hello", True, 1, "draft")
+    told = await change(stand, broadcast, image=None, audience=m.Audience())
+    assert (told.text, told.image, told.recipients) == ("Hello", False, 2)
+    assert (await sql.content(stand.pool, broadcast)).entities == bold
+    await change(stand, broadcast, text="Hello **all**")
+    assert (await sql.content(stand.pool, broadcast)).entities is None
+
+
+async def test_what_was_changed_is_what_is_sent(stand: Stand) -> None:
+    await stand.people(1)
+    stand.start()
+    broadcast = await stand.create("Helo")
+    await change(stand, broadcast, text="Hello")
+    await stand.begin(broadcast)
+    await stand.finished(broadcast)
+    assert stand.telegram.received(1) == ["Hello"]
+    with pytest.raises(m.Conflict) as caught:
+        await change(stand, broadcast, text="Hello again")
+    assert caught.value.details["state"] == "finished"
+
+
+async def test_a_start_is_set_moved_and_taken_away(stand: Stand) -> None:
+    await stand.people(1)
+    broadcast = await stand.create()
+    told = await change(stand, broadcast, start_at=NOON + timedelta(hours=1))
+    assert (told.state, told.start_at) == ("scheduled", NOON + timedelta(hours=1))
+    assert (await change(stand, broadcast, text="Hi")).start_at == NOON + timedelta(hours=1)
+    with pytest.raises(m.Invalid):
+        await change(stand, broadcast, start_at=NOON)
+    told = await change(stand, broadcast, start_at=None)
+    assert (told.state, told.start_at) == ("draft", None)
+
+
+async def test_what_a_draft_is_changed_to_must_fit_as_a_whole(stand: Stand) -> None:
+    await stand.people(1)
+    broadcast = await stand.create("я" * 1025)
+    with pytest.raises(m.Invalid) as caught:
+        await change(stand, broadcast, image=picture())
+    assert [error.path for error in caught.value.errors] == ["text"]
+
+
+async def test_of_two_who_change_a_draft_at_once_the_later_is_told(stand: Stand) -> None:
+    await stand.people(1)
+    broadcast = await stand.create("Helo")
+    both = (change(stand, broadcast, text="Hello"), change(stand, broadcast, start_at=NOON + timedelta(hours=1)))
+    done = await asyncio.gather(*both, return_exceptions=True)
+    assert sorted(type(end).__name__ for end in done) == ["Broadcast", "Conflict"]
 
 
 async def train(stand: Stand, user: int, subject: str, platform: str) -> None:

@@ -203,14 +203,18 @@ async def test_the_figures_are_among_the_metrics(admin: Client) -> None:
         assert f"# HELP apo_broadcast_{name}" in shown
 
 
-async def test_the_audience_of_a_draft_can_be_changed_until_it_is_started(admin: Client) -> None:
+async def test_a_draft_can_be_changed_until_it_is_started(admin: Client) -> None:
     place = f"{PLACE}/{(await made(admin))['id']}"
     changed = await admin.ask("PATCH", place, {"audience": {"grades": [7]}})
     assert (changed["recipients"], changed["audience"]["grades"]) == (100, [7])
     refusal = await admin.ask("PATCH", place, {"audience": {"users": [1]}}, status=422)
     assert paths_of(refusal) == {"audience"}
+    green = base64.b64encode(picture()).decode()
+    changed = await admin.ask("PATCH", place, {"text": "Mended", "image": green})
+    assert (changed["text"], changed["image"], changed["audience"]["grades"]) == ("Mended", True, [7])
+    assert not (await admin.ask("PATCH", place, {"image": None}))["image"]
     await admin.post(f"{place}/start")
-    told = await admin.ask("PATCH", place, {"audience": {"grades": [7]}}, status=409)
+    told = await admin.ask("PATCH", place, {"text": "Too late"}, status=409)
     assert told["state"] == "running"
     await admin.post(f"{place}/cancel")
 

@@ -21,7 +21,7 @@ from protocols.messages import (
     BroadcastState,
     Button,
     CancelBroadcast,
-    ChangeAudience,
+    ChangeBroadcast,
     Chat,
     Conflict,
     CreateBroadcast,
@@ -284,7 +284,7 @@ async def press(turn: Turn, meant: OfBroadcast) -> None:
             audience = await _changed(turn, broadcast.audience, meant)
             try:
                 broadcast = await turn.ask(
-                    ChangeAudience(user=turn.user, broadcast=meant.broadcast, audience=audience), Broadcast
+                    ChangeBroadcast(user=turn.user, broadcast=meant.broadcast, audience=audience), Broadcast
                 )
             except Invalid:
                 await turn.toast(turn.t("That would be nobody."))

@@ -45,7 +45,7 @@ RELAYS: Final = {
 ACTS: Final = {
     "ArchiveQuestion": mark("archived a question"),
     "CancelBroadcast": mark("cancelled a mass message"),
-    "ChangeAudience": mark("chose who gets a mass message"),
+    "ChangeBroadcast": mark("changed a mass message"),
     "ChangeContest": mark("changed a contest"),
     "ChangeQuestion": mark("changed a question"),
     "ChangeSubject": mark("changed a subject"),
