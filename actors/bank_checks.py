@@ -133,7 +133,7 @@ class BankChecks:
         check = self._find(message)
         async with self._one_content:
             upload = await self._upload(check)
-            return await self._desk.mark_errors(m.MarkBankErrors(**upload))
+            return await self._desk.write_beside(m.ValidateBank(**upload), message.errors)
 
     async def picture(self, message: m.ShowCheckedPicture) -> m.File:
         """Raises NotFound."""

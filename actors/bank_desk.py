@@ -293,8 +293,13 @@ class BankDesk:
         """A copy of the uploaded workbook with its errors beside the cells."""
         async with self._examining:
             report = (await self._examine(message, _unwatched)).report(Difference(0, 0, 0))
+        return await self.write_beside(message, report.errors)
+
+    async def write_beside(self, message: ValidateBank, errors: tuple[EntryError, ...]) -> File:
+        """A copy of the uploaded workbook with `errors` beside the cells."""
+        async with self._examining:
             try:
-                content = await self._in_examiner(message.name, partial(errors_beside, message.content, report))
+                content = await self._in_examiner(message.name, partial(errors_beside, message.content, errors))
             except BankFileError as error:
                 raise Invalid(f"{message.name}: {error.message}") from None
         return File(content=content, media_type=MEDIA_TYPES["xlsx"])

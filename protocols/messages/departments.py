@@ -7,7 +7,14 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, JsonValue, StringConstraints
 
-from protocols.messages.bank import BankReport, ChangeQuestion, EditorCommand, ShowBankQuestion, ValidateBank
+from protocols.messages.bank import (
+    BankReport,
+    ChangeQuestion,
+    EditorCommand,
+    EntryError,
+    ShowBankQuestion,
+    ValidateBank,
+)
 from protocols.messages.base import KINDS, Command, Kind, Message, Slug
 from protocols.messages.questions import OwnField, Subject, Title, Topic
 from protocols.messages.training import ShownQuestion
@@ -48,7 +55,9 @@ class ImportChecked(CheckCommand):
 
 
 class MarkCheckedErrors(CheckCommand):
-    """Asks for a copy of the workbook with its errors beside the cells."""
+    """Asks for a copy of the workbook with its errors beside the cells, told as whoever asks reads them."""
+
+    errors: tuple[EntryError, ...]
 
 
 class ShowCheckedPicture(CheckCommand):

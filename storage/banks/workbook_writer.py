@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from protocols.messages import BankReport, EntryError, Kind, OwnField, Subject
+from protocols.messages import EntryError, Kind, OwnField, Subject
 from protocols.messages.questions import Title
 from storage.banks.answers import letter
 from storage.banks.archive import is_zip, unpack
@@ -362,8 +362,8 @@ def _examples(subject: Subject) -> list[Question]:
 # --- Errors beside the cells ----------------------------------------------------------------------------------
 
 
-def errors_beside(content: bytes, report: BankReport) -> bytes:
-    """A copy of a department's own workbook with what the report says beside its cells: red, with a comment, and once
+def errors_beside(content: bytes, errors: Sequence[EntryError]) -> bytes:
+    """A copy of a department's own workbook with its errors beside the cells: red, with a comment, and once
     more in the column `errors`, which is not read when the copy is mended and imported.
 
     Raises `BankFileError` where the file is no workbook (or a ZIP with one).
@@ -373,7 +373,7 @@ def errors_beside(content: bytes, report: BankReport) -> bytes:
     if not is_zip(content) or not is_workbook(content):
         raise BankFileError("the errors can only be written into an XLSX workbook; see the report for other formats")
     found: dict[str, dict[int, list[tuple[str, EntryError]]]] = defaultdict(lambda: defaultdict(list))
-    for error in report.errors:
+    for error in errors:
         place = CELL.fullmatch(error.where)
         if place is not None:
             found[place["sheet"]][int(place["row"]) - 1].append((place["column"], error))

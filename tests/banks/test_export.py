@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
-from protocols.messages import AnyQuestion, BankReport, ExportFormat, Subject, images_of, with_images
+from protocols.messages import AnyQuestion, EntryError, ExportFormat, Subject, images_of, with_images
 from storage.banks import read
 from storage.banks.check import check
 from storage.banks.export import Exported, export
@@ -362,16 +362,8 @@ def test_no_cell_is_a_formula(tmp_path: Path) -> None:
     done = exported(tmp_path, "xlsx", asked)
     assert formulas(done.file.read_bytes()) == []
     assert imported(done)["s"]["text"] == alive
-    report = BankReport.model_validate(
-        {
-            **dict.fromkeys(("total", "valid", "added", "updated", "unchanged"), 1),
-            "subject": "x",
-            "format": "xlsx",
-            "skipped": [],
-            "errors": [{"where": "questions!E2", "path": "text", "message": "=1+1"}],
-        }
-    )
-    assert formulas(errors_beside(done.file.read_bytes(), report)) == []
+    errors = [EntryError(where="questions!E2", path="text", message="=1+1")]
+    assert formulas(errors_beside(done.file.read_bytes(), errors)) == []
 
 
 def test_the_template_of_a_subject_has_its_kinds_topics_and_fields_and_imports_as_nothing() -> None:

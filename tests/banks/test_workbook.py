@@ -9,7 +9,7 @@ import pytest
 import xlsxwriter
 from python_calamine import CalamineWorkbook
 
-from protocols.messages import BankReport, Subject
+from protocols.messages import Subject
 from storage.banks import BankFileError, read
 from storage.banks.check import Checked, check
 from storage.banks.workbook_writer import errors_beside
@@ -185,11 +185,7 @@ def test_a_workbook_without_questions_is_told_what_it_needs() -> None:
 def test_errors_stand_beside_the_cells_of_a_copy_which_can_be_mended_and_imported() -> None:
     content = workbook(["Наши вопросы"], HEAD, single("q1"), single("q2", difficulty=9, topic="space", text="+1"))
     found = check(read(content), SUBJECT, "biology")
-    report = BankReport(
-        subject="biology", format="xlsx", total=2, valid=1, added=1, updated=0, unchanged=0, skipped=(),
-        errors=tuple(found.errors),
-    )  # fmt: skip
-    copy = errors_beside(content, report)
+    copy = errors_beside(content, found.errors)
     rows = CalamineWorkbook.from_filelike(io.BytesIO(copy)).get_sheet_by_name("Лист1").to_python(skip_empty_area=False)
     assert rows[1][9] == "errors / ошибки"
     assert rows[2][9] == ""
@@ -205,16 +201,13 @@ def test_errors_stand_beside_the_cells_of_a_copy_which_can_be_mended_and_importe
     assert "FFFFC7CE" in styles
     again = check(read(copy), SUBJECT, "biology")
     assert places(again) == places(found)
-    twice = errors_beside(copy, report)
+    twice = errors_beside(copy, found.errors)
     assert len(CalamineWorkbook.from_filelike(io.BytesIO(twice)).get_sheet_by_name("Лист1").to_python()[1]) == 10
 
 
 def test_errors_beside_need_a_workbook() -> None:
-    report = BankReport(
-        subject=None, format=None, total=0, valid=0, added=0, updated=0, unchanged=0, skipped=(), errors=()
-    )
     with pytest.raises(BankFileError, match="only be written into an XLSX workbook"):
-        errors_beside(b"questions: []", report)
+        errors_beside(b"questions: []", ())
 
 
 # --- What is meant to do harm -------------------------------------------------------------------------------

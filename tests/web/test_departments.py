@@ -80,6 +80,7 @@ async def test_a_workbook_is_checked_mended_and_imported(
     assert len((await editor.get(f"/admin/questions?subject={slug}"))["items"]) == 4
     with zipfile.ZipFile(tmp_path / "marked.xlsx") as marked:
         sheets = [marked.read(name).decode() for name in marked.namelist() if "worksheets/sheet" in name]
+        assert "не больше 5" in marked.read("xl/comments1.xml").decode()
     assert not any(re.search(r"<f[ >]", sheet) for sheet in sheets), "a cell would be run as a formula"
 
 
@@ -96,6 +97,7 @@ async def test_only_the_good_questions_of_a_gift_file_are_imported_without_scrip
         await check(person, file("cells.gift", gift.encode(), "text/plain"), slug)
         good = await figure(page, "Верных")
         await expect(page.get_by_role("region", name="Ошибки").locator("tbody th").first).to_contain_text("строка 5")
+        await expect(page.get_by_role("region", name="Ошибки")).to_contain_text("закройте ответы")
         await page.get_by_role("button", name="Загрузить только").click()
         await expect(page.get_by_text("Загружено.")).to_be_visible()
     assert str(len((await editor.get(f"/admin/questions?subject={slug}"))["items"])) == good != "0"

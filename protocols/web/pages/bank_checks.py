@@ -11,6 +11,7 @@ from protocols import messages as m
 from protocols.catalogue import mark
 from protocols.http.reading import UPLOAD_LIMIT
 from protocols.web.application import Page
+from protocols.web.fault_words import in_language
 from protocols.web.pages.bank_pictures import drawn_picture, picture_response
 from protocols.web.previews import look
 from protocols.web.rendering import render, see
@@ -142,7 +143,10 @@ async def import_checked(visit: Visit) -> web.Response:
 
 
 async def marked(visit: Visit) -> web.Response:
-    file = await visit.expect(m.File, said(m.MarkCheckedErrors, user=visit.user, check=visit.part("check")))
+    check = await visit.expect(m.BankCheck, said(m.ShowCheck, user=visit.user, check=visit.part("check")))
+    errors = () if check.report is None else check.report.errors
+    told = tuple(one.model_copy(update={"message": in_language(visit.t, one.message)}) for one in errors)
+    file = await visit.expect(m.File, m.MarkCheckedErrors(user=visit.user, check=check.id, errors=told))
     return web.Response(
         body=file.content,
         content_type=file.media_type,
