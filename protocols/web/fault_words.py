@@ -116,6 +116,7 @@ _SENTENCES: Final = (
     mark("the control character {value} is not text; remove it, or save the file as UTF-8"),
     mark("the character {value} is not text; remove it"),
     mark("the file is empty; a bank file holds at least `questions:` with one question"),
+    mark("the file is in Windows-1251 and not in UTF-8; look whether its letters are right"),
     mark("the ZIP holds more than {bound} files; split it"),
     mark("the ZIP unpacks to {size} MiB; at most {bound} MiB are unpacked; split it"),
     mark("the ZIP holds {value}, whose path leads out of its folder; pack the files again"),

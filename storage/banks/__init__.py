@@ -87,7 +87,9 @@ def _read(content: bytes, subject: str | None, format: BankFormat | None) -> Ban
     elif format == "xlsx":
         raise BankFileError("this is no XLSX workbook; leave the format to be found, or save the file as XLSX")
     else:
-        bank = _read_text(decode(content), format)
+        text, warnings = decode(content)
+        bank = _read_text(text, format)
+        bank = replace(bank, warnings=[*warnings, *bank.warnings])
     return replace(bank, subject=bank.subject or subject)
 
 
@@ -110,7 +112,7 @@ def _is_bank(content: bytes) -> bool:
     if is_zip(content):
         return is_workbook(content)
     try:
-        format_of(decode(content))
+        format_of(decode(content)[0])
     except BankFileError:
         return False
     return True

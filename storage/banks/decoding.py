@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
+from protocols.messages import EntryError
 from storage.banks.file import BankFileError
 
 _BOMS = (
@@ -14,13 +15,18 @@ _BOMS = (
 )
 # What may stand in a text file: tab and line ends, but no other control characters.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+# A Russian word as Windows-1251 has it: small letters after the first. UTF-8, KOI8-R and Latin-1 have no such bytes.
+_RUSSIAN = re.compile(rb"[\xa8\xb8\xc0-\xff][\xb8\xe0-\xff]{2,}")
+_BEYOND_ASCII = bytes(range(0x80, 0x100))
 
 
-def decode(content: bytes) -> str:
-    """The text of a UTF-8 file, or of a UTF-16 file with a byte order mark; line ends become `\\n`.
+def decode(content: bytes) -> tuple[str, list[EntryError]]:
+    """The text of a UTF-8 file, of a UTF-16 file with a byte order mark, or, with a warning, of one in Windows-1251
+    that is Russian beyond doubt; line ends become `\\n`.
 
     Raises `BankFileError` with the byte where the text stops being text.
     """
+    warnings = []
     encoding, skip = "utf-8", 0
     for bom, named in _BOMS:
         if content.startswith(bom):
@@ -28,12 +34,11 @@ def decode(content: bytes) -> str:
     try:
         text = content[skip:].decode(encoding)
     except UnicodeDecodeError as error:
-        at = skip + error.start
-        line = content.count(b"\n", 0, at) + 1
-        raise BankFileError(
-            f"byte {at} (line {line}): the byte 0x{content[at]:02X} is not "
-            f"{encoding.upper()} text ({error.reason}); save the file as UTF-8"
-        ) from None
+        if skip or not _is_windows_1251(content):
+            raise _not_text(content, encoding, skip + error.start, error.reason) from None
+        text = content.decode("windows-1251", errors="replace")
+        told = "the file is in Windows-1251 and not in UTF-8; look whether its letters are right"
+        warnings.append(EntryError(where="file", path="", message=told))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     control = _CONTROL.search(text)
     if control is not None:
@@ -44,4 +49,18 @@ def decode(content: bytes) -> str:
         )
     if not text.strip():
         raise BankFileError("the file is empty; a bank file holds at least `questions:` with one question")
-    return text
+    return text, warnings
+
+
+def _is_windows_1251(content: bytes) -> bool:
+    """Whether most of what is not ASCII are Russian words in it."""
+    words = sum(map(len, _RUSSIAN.findall(content)))
+    return words > 0 and words * 2 >= len(content) - len(content.translate(None, _BEYOND_ASCII))
+
+
+def _not_text(content: bytes, encoding: str, at: int, why: str) -> BankFileError:
+    line = content.count(b"\n", 0, at) + 1
+    return BankFileError(
+        f"byte {at} (line {line}): the byte 0x{content[at]:02X} is not {encoding.upper()} text ({why}); "
+        "save the file as UTF-8"
+    )

@@ -189,8 +189,20 @@ def test_utf_8_and_files_with_a_byte_order_mark_are_read(encoding: str) -> None:
     assert read(YAML.replace("\n", "\r\n").encode(encoding)) == read(YAML.encode())
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_file_that_an_old_editor_saved_in_windows_1251_is_read_with_a_warning(line_end: str) -> None:
+    bank = read(YAML.replace("\n", line_end).encode("cp1251"))
+    assert bank.entries == read(YAML.encode()).entries
+    (warning,) = bank.warnings
+    assert warning.where == "file"
+    assert "Windows-1251" in warning.message
+
+
 def test_a_file_that_is_not_utf_8_is_refused_with_the_byte() -> None:
-    assert refusal(YAML.encode("cp1251")).startswith("byte 29 (line 2): the byte 0xC1 is not UTF-8")
+    spoilt = YAML.encode().replace("Б".encode(), b"\xff", 1)
+    assert refusal(spoilt).startswith("byte 29 (line 2): the byte 0xFF is not UTF-8")
+    assert "is not UTF-8" in refusal(YAML.encode("koi8-r"))
+    assert "is not UTF-8" in refusal("questions: # résumé, déjà vu, à bientôt".encode("latin-1"))
     assert "UTF-16" in refusal(codecs.BOM_UTF16_LE + b"a")
     assert "the ZIP is damaged" in refusal(b"PK\x03\x04\x14\x00")
 
