@@ -45,7 +45,7 @@ from actors.reports import ReportDesk
 from actors.router import Router
 from actors.runtime import EventLoopActor, MailboxFull
 from actors.session import Surroundings
-from actors.storage import StorageActor, Tide
+from actors.storage import Beat, StorageActor, Tide
 from actors.supervisor import Sessions, Supervisor, ToSessions
 from actors.timekeeper import Timekeeper
 from databases import Unusable, connections
@@ -161,7 +161,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             await to_read_models.ask(Reach(tide.head), block=False)
 
         # Nobody else may ask a session before: that would end trainings whose time an outage has taken.
-        timekeeper = Timekeeper(pg, clock, tide, to_sessions.ask, caught_up)
+        timekeeper = Timekeeper(
+            pg,
+            clock,
+            tide,
+            to_sessions.ask,
+            caught_up,
+            lambda accepted, now: storage.ask(Beat(accepted, now), block=False),
+        )
 
         passwords = Passwords()
         stack.callback(passwords.close)

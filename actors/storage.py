@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
 import asyncpg
@@ -62,12 +63,26 @@ class SaveSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Beat:
+    """Note as a heartbeat that the service `accepted` at this time; the reply is whether a contest is open `now`."""
+
+    accepted: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class _Loading:
     load: Load
     reply_to: Reply[History]
 
 
-_Work: TypeAlias = Append | _Loading | SaveSnapshot
+@dataclass(frozen=True, slots=True)
+class _Beating:
+    beat: Beat
+    reply_to: Reply[bool]
+
+
+_Work: TypeAlias = Append | _Loading | _Beating | SaveSnapshot
 
 
 class Tide:
@@ -149,7 +164,7 @@ class StorageActor(EventLoopActor):
     def _refuse_all_that_is_left(self) -> None:
         left = (*self._group, *self._waiting)
         self._fail([work for work in left if isinstance(work, Append)], self._tide.problem or "it has stopped")
-        self._fail_loads(left)
+        self._refuse(left)
 
     def on_receive(self, message: object) -> None:
         if isinstance(message, Append):
@@ -169,6 +184,9 @@ class StorageActor(EventLoopActor):
             self._enqueue(_Loading(message, self.defer_reply()))
         elif isinstance(message, SaveSnapshot):
             self._enqueue(message)
+        elif isinstance(message, Beat):
+            self._tide.refuse_if_down()
+            self._enqueue(_Beating(message, self.defer_reply()))
         else:
             raise TypeError(f"not a message for the storage actor: {message!r}")
 
@@ -195,6 +213,9 @@ class StorageActor(EventLoopActor):
             except Exception:
                 log.exception("a group could not be committed", appends=len(appends))
                 self._fail(appends, "an internal error")
+            beats = [work for work in self._group if isinstance(work, _Beating)]
+            if beats:
+                await self._beat(beats)
             group, self._group = self._group, []
             busy = len(group) > 1
             self._load_and_save(group)
@@ -234,14 +255,28 @@ class StorageActor(EventLoopActor):
         if records:
             self._on_commit()
 
+    async def _beat(self, beats: list[_Beating]) -> None:
+        newest = beats[-1].beat
+        try:
+            contest_open = await self._journal.beat(newest.accepted, newest.now)
+        except Exception as error:
+            if is_transient(error):
+                await self._recover([], [], error)  # which refuses them, too
+            else:
+                log.exception("the heartbeat cannot be noted")
+                self._refuse(beats)
+            return
+        for beating in beats:
+            beating.reply_to.set(contest_open)
+
     async def _recover(self, appends: list[Append], records: list[Record], error: Exception) -> None:
         """The connection is gone, perhaps in the middle of the commit: find out what came of it."""
         log.warning("the journal's database does not answer", error=str(error) or type(error).__name__)
         self._tide.problem = "the database does not answer"
         waiting, self._waiting = self._waiting, deque()
         self._fail([work for work in waiting if isinstance(work, Append)], self._tide.problem)
-        self._fail_loads((*self._group, *waiting))
-        self._group = [work for work in self._group if not isinstance(work, _Loading)]
+        self._refuse((*self._group, *waiting))
+        self._group = [work for work in self._group if not isinstance(work, _Loading | _Beating)]
         unknown = True
 
         def give_up() -> None:
@@ -287,10 +322,15 @@ class StorageActor(EventLoopActor):
             if append.session.is_alive():
                 append.session.stop(block=False)
 
-    def _fail_loads(self, works: Iterable[_Work]) -> None:
-        refusal = Unavailable("Your training cannot be loaded at the moment. Please try again.")
+    def _refuse(self, works: Iterable[_Work]) -> None:
+        """Answer those who wait for what is read, and the heartbeats."""
         for work in works:
-            if isinstance(work, _Loading):
+            if isinstance(work, _Loading | _Beating):
+                refusal = Unavailable(
+                    "Your training cannot be loaded at the moment. Please try again."
+                    if isinstance(work, _Loading)
+                    else "The heartbeat cannot be noted at the moment."
+                )
                 work.reply_to.set_exception((Unavailable, refusal, None))
 
     def _load_and_save(self, group: list[_Work]) -> None:
@@ -329,7 +369,7 @@ class StorageActor(EventLoopActor):
                 log.warning("sessions cannot be loaded now", users=len(loadings), problem=repr(error))
             else:
                 log.exception("sessions cannot be loaded", users=len(loadings))
-            self._fail_loads(loadings)
+            self._refuse(loadings)
             return
         for loading, history in zip(loadings, found, strict=True):
             loading.reply_to.set(history)

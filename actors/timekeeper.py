@@ -1,8 +1,9 @@
 """The clocks of contests stand still while the service can accept nothing: killed, or without its database.
 
-While a contest is open, a heartbeat is noted every second. Whoever finds it old gives the time since then back: the
-ends of the contests that were open move, in one transaction with the note of the outage, and then the session of each
-of their trainings extends its own clock, once for each outage. What is killed in the middle is done by the next start.
+While a contest is open, a heartbeat is noted every second, on the way that events take into the journal: where one of
+them would be accepted, and only there, a heartbeat is. Whoever finds it old gives the time since then back: the ends of
+the contests that were open move, in one transaction with the note of the outage, and then the session of each of their
+trainings extends its own clock, once for each outage. What is killed in the middle is done by the next start.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from pykka import ActorDeadError
 
 from actors.storage import Tide
 from actors.training.views import moment
@@ -23,11 +25,10 @@ from storage.postgres.pool import Pool, is_transient
 log = structlog.get_logger()
 
 BEAT_SECONDS = 1.0
-BEAT_TIMEOUT_SECONDS = 1.0
-HELD_SECONDS = 0.1
+LOOK_SECONDS = 0.1
 # A database that has just come back may leave a connection without an answer; all students wait for these steps.
 STEP_SECONDS = 5.0
-# A shorter time without the database passes as slowness.
+# A shorter time between two heartbeats passes as slowness.
 OUTAGE_SECONDS = 3.0
 # Before an outage is over, its trainings must have their time back.
 LEAST_MARGIN_SECONDS = 1.0
@@ -38,7 +39,11 @@ HELD = "the clocks of contests are being put right"
 
 
 class Timekeeper:
-    """`clock` tells microseconds since 1970; `caught_up` waits until the read models know all that was committed."""
+    """`clock` tells microseconds since 1970; `caught_up` waits until the read models know all that was committed.
+
+    `beat` notes where events are written that the service accepted at the first of two times, and tells whether a
+    contest is open at the second; it raises a `Refusal` where it cannot.
+    """
 
     def __init__(
         self,
@@ -47,12 +52,15 @@ class Timekeeper:
         tide: Tide,
         to_session: Callable[[SessionCommand], Awaitable[Message]],
         caught_up: Callable[[], Awaitable[None]],
+        beat: Callable[[datetime, datetime], Awaitable[bool]],
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._tide = tide
         self._to_session = to_session
         self._caught_up = caught_up
+        self._beat = beat
+        self._accepted = 0  # when it is last known to have accepted
         self._contest_open = True  # as far as is known
         self._given_up: set[str] = set()  # trainings whose sessions cannot be asked: nobody waits for them again
         tide.held = HELD
@@ -69,6 +77,10 @@ class Timekeeper:
                 raise
             log.warning("the clocks of contests cannot be put right yet", problem=repr(error))
             return
+        self._accept()
+
+    def _accept(self) -> None:
+        self._accepted = self._clock()
         self._tide.held = None
 
     async def make_up(self) -> None:
@@ -145,39 +157,50 @@ class Timekeeper:
         From OUTAGE_SECONDS on nothing more is accepted until the clocks are right: else what is asked first, when the
         database is back, would end trainings whose time was up meanwhile.
         """
-        accepted = self._clock() if self._tide.held is None else 0
-        beat: asyncio.Task[None] | None = None
+        began = 0  # when the newest heartbeat did
+        heartbeat: asyncio.Task[None] | None = None
         try:
             while True:
-                await asyncio.sleep(BEAT_SECONDS if self._tide.held is None else HELD_SECONDS)
+                await asyncio.sleep(LOOK_SECONDS)
                 now = self._clock()
-                long_ago = now - accepted > OUTAGE_SECONDS * 1e6
-                if long_ago and self._contest_open:  # nobody waits for clocks that do not run
-                    self._tide.held = HELD
-                if self._tide.problem is not None or (beat is not None and not beat.done()):
-                    continue
-                try:
-                    if long_ago:
-                        await self.make_up()
-                except Exception as error:
-                    if is_transient(error):
-                        continue
-                    log.exception("the clocks of contests cannot be put right")  # the next start will
-                accepted = self._clock()
-                self._tide.held = None
-                # Beside this loop: if the database hangs, which is an outage too, the heartbeat hangs for seconds.
-                beat = asyncio.create_task(self._beat(), name="heartbeat")
+                if self._is_outage(now):
+                    if self._contest_open:  # nobody waits for clocks that do not run
+                        self._tide.held = HELD
+                    if self._tide.problem is None:
+                        await self._end_outage()
+                elif (
+                    self._tide.problem is None
+                    and now - began >= BEAT_SECONDS * 1e6
+                    and (heartbeat is None or heartbeat.done())
+                ):
+                    began = now
+                    # Beside this loop: while the database stands still, which is an outage, too, so does the heartbeat.
+                    heartbeat = asyncio.create_task(self._note(now), name="heartbeat")
         finally:
-            if beat is not None:
-                beat.cancel()
+            if heartbeat is not None:
+                heartbeat.cancel()
 
-    async def _beat(self) -> None:
+    def _is_outage(self, now: int) -> bool:
+        return self._tide.held is not None or now - self._accepted > OUTAGE_SECONDS * 1e6
+
+    async def _end_outage(self) -> None:
         try:
-            async with asyncio.timeout(BEAT_TIMEOUT_SECONDS):
-                self._contest_open = await sql.beat(self._pool, moment(self._clock()))
-        except Exception as error:  # an old heartbeat gives too much time back, never too little
-            if not is_transient(error):
-                log.exception("the heartbeat cannot be noted")
+            await self.make_up()
+        except Exception as error:
+            if is_transient(error):
+                return
+            log.exception("the clocks of contests cannot be put right")  # the next start will
+        self._accept()
+
+    async def _note(self, now: int) -> None:
+        # Not `now`: if the database does it late, because it stood still, that would hide a part of the outage.
+        try:
+            self._contest_open = await self._beat(moment(self._accepted), moment(now))
+        except (Refusal, ActorDeadError):
+            return
+        answered = self._clock()
+        if not self._is_outage(answered):
+            self._accepted = answered
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -265,13 +265,14 @@ class Affected:
     ends_at: datetime  # of its contest, by now
 
 
-async def beat(pool: Pool, now: datetime) -> bool:
-    """Note that the service accepts now; while no contest is open, nothing is written. Whether one is."""
-    done = await pool.execute(
+async def beat(db: Connection, accepted: datetime, now: datetime) -> bool:
+    """Note when the service last accepted; while no contest is open `now`, nothing is written. Whether one is."""
+    done = await db.execute(
         """INSERT INTO heartbeat (at)
            SELECT $1::timestamptz
-           WHERE EXISTS (SELECT FROM contests WHERE starts_at <= $1 AND ends_at > $1::timestamptz - $2::interval)
+           WHERE EXISTS (SELECT FROM contests WHERE starts_at <= $2 AND ends_at > $2::timestamptz - $3::interval)
            ON CONFLICT ((true)) DO UPDATE SET at = greatest(heartbeat.at, excluded.at)""",
+        accepted,
         now,
         AFTERWARDS,
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
 
+from storage.postgres import contests
 from storage.postgres.pool import ACQUIRE_SECONDS
 from storage.tally import Tally
 
@@ -142,6 +144,13 @@ class Journal:
             [record.data for record in records],
         )
         return found == len(records)
+
+    async def beat(self, accepted: datetime, now: datetime) -> bool:
+        """Note a heartbeat, as `contests.beat` does, where events are written: it succeeds when they would.
+
+        Raises what `append` raises when the outcome is not known.
+        """
+        return await contests.beat(self._connected(), accepted, now)
 
     async def _users_with_any(self, records: Sequence[Record]) -> frozenset[int]:
         rows = await self._connected().fetch(
