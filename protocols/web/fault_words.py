@@ -138,6 +138,12 @@ _SENTENCES: Final = (
     mark("the column `{name}` stands twice (first in {place}); keep one of them"),
     mark("the workbook cannot be read: {why}; save it again as XLSX"),
     mark("the workbook is damaged; save it again as XLSX"),
+    mark(
+        "the cell holds a date or time, {value}, as spreadsheets make of 1/2 or 1.2; format the cell as text and "
+        "write it again"
+    ),
+    mark("{value} is the number of one option and the text of another; write the letter"),
+    mark("write the number of one, its Latin letter or its text"),
     mark("{value} is no pair; write them as l1=r2, l2=r1"),
     mark("{value} is matched twice"),
     mark("{value} is no slug with a title; use lower-case Latin letters, digits, `-` and `_`"),

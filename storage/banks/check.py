@@ -48,13 +48,27 @@ def check(bank: BankFile, known: Subject | None, requested: str | None) -> Check
     errors = list(bank.errors)
     seen: dict[str, str] = {}
     models = question_models(subject)
+    titles = _titles(subject)
     for entry in bank.entries:
+        topic = entry.content.get("topic")
+        if isinstance(topic, str) and (slug := titles.get(topic.strip().casefold())) is not None:
+            entry.content["topic"] = slug
         found = _faults(entry, subject, models, seen, questions)
         errors.extend(EntryError(where=entry.place_of(path), path=path, message=message) for path, message in found)
     if len(errors) > MAX_ERRORS:
         more = len(errors) - MAX_ERRORS
         errors[MAX_ERRORS:] = [EntryError(where="file", path="", message=f"and {more} more errors")]
     return Checked(subject, questions, errors)
+
+
+def _titles(subject: Subject) -> dict[str, str]:
+    """The slugs of topics by their titles in each language, which people write for them; where it is one topic's."""
+    named: dict[str, set[str]] = {}
+    for topic in subject.topics:
+        for title in topic.title.values():
+            named.setdefault(title.strip().casefold(), set()).add(topic.slug)
+    slugs = {topic.slug for topic in subject.topics}
+    return {title: found.pop() for title, found in named.items() if len(found) == 1 and title not in slugs}
 
 
 def _faults(

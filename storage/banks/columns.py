@@ -11,6 +11,8 @@ import difflib
 import re
 from dataclasses import dataclass
 
+from protocols.messages import Kind
+
 MOST_CHOICES = 26
 EXAMPLE = "example-"  # ids of the rows that a template shows how it is done with
 
@@ -44,7 +46,12 @@ COLUMNS: dict[str, Column] = {
             "single: one answer; multiple: several; text: a word; number; order: put in order; match: pairs.",
             10,
         ),
-        Column("topic", "тема", "Код темы; все темы — на листе subject.", "Slug of a topic; see the sheet `subject`."),
+        Column(
+            "topic",
+            "тема",
+            "Код темы или её название; все темы — на листе subject.",
+            "A topic, see the sheet `subject`.",
+        ),
         Column("difficulty", "сложность", "От 1 (легко) до 5 (трудно).", "From 1 (easy) to 5 (hard).", 11),
         Column(
             "text",
@@ -62,11 +69,13 @@ COLUMNS: dict[str, Column] = {
         Column(
             "key",
             "ответ",
-            "single: буква варианта (b); multiple: буквы (a, c); text: принимаемые ответы, каждый с новой строки; "
-            "number: 3,14 или 3,14 ± 0,01 или 3..4; order: пусто, если варианты уже в верном порядке, иначе b, a, c; "
+            "single: буква варианта (b), его номер или текст; multiple: буквы (a, c); text: принимаемые ответы, каждый "
+            "с новой строки; number: 3,14 или 3,14 ± 0,01 или 3..4; order: пусто, если варианты уже в верном порядке, "
+            "иначе b, a, c; "
             "match: пусто, если пары стоят под одним номером, иначе l1=r2, l2=r1.",
-            "single: letter of the option (b); multiple: letters (a, c); text: accepted answers, one a line; "
-            "number: 3.14 or 3.14 ± 0.01 or 3..4; order: empty if the options stand in the right order, else b, a, c; "
+            "single: letter of the option (b), its number or text; multiple: letters (a, c); text: accepted answers, "
+            "one a line; number: 3.14 or 3.14 ± 0.01 or 3..4; order: empty if the options stand in the right order, "
+            "else b, a, c; "
             "match: empty if pairs have the same number, else l1=r2, l2=r1.",
             20,
         ),
@@ -101,6 +110,19 @@ CHOICES: dict[str, Column] = {
             18,
         ),
     )
+}
+# What people write for the kinds besides their names: as the pages and the column's own help call them.
+KINDS: dict[str, Kind] = {
+    "один ответ": "single",
+    "один": "single",
+    "несколько ответов": "multiple",
+    "несколько": "multiple",
+    "слово": "text",
+    "число": "number",
+    "порядок": "order",
+    "по порядку": "order",
+    "пары": "match",
+    "найти пары": "match",
 }
 PARTS: dict[str, str] = {"id": "код", "weight": "вес", "feedback": "отзыв", "image": "рисунок"}
 

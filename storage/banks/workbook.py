@@ -22,7 +22,7 @@ from protocols.messages import EntryError, SkippedEntry, Slug, Titled, Topic
 from protocols.messages.questions import Title
 from storage.banks import archive
 from storage.banks.answers import letter, number
-from storage.banks.columns import EXAMPLE, name_of, nearest
+from storage.banks.columns import EXAMPLE, KINDS, name_of, nearest
 from storage.banks.file import MAX_QUESTIONS, BankFile, BankFileError, Entry, QuestionFault, Row, shown
 
 MOST_CELLS = 8_000_000
@@ -236,9 +236,10 @@ def _question(cells: dict[str, Cell]) -> Question:
     question: Question = {}
     for name in ("id", "kind", "topic", "text", "image", "explanation", "source"):
         if name in cells:
-            question[name] = _text(cells[name]).strip()
+            question[name] = _said(cells[name], name)
     if "kind" in question:
-        question["kind"] = str(question["kind"]).lower()
+        kind = " ".join(str(question["kind"]).lower().split())
+        question["kind"] = KINDS.get(kind, kind)
     if "difficulty" in cells:
         question["difficulty"] = _numeric(cells["difficulty"])
     if "tags" in cells:
@@ -258,13 +259,14 @@ def _question(cells: dict[str, Cell]) -> Question:
 
 def _choices(cells: dict[str, Cell], side: str) -> list[JsonValue]:
     choices: list[JsonValue] = []
-    for place in _places(tuple(cells), side):
+    member = "options" if side == "option" else side
+    for at, place in enumerate(_places(tuple(cells), side)):
         name = f"{side} {place}"
         default = letter(place - 1) if side == "option" else f"{side[0]}{place}"
-        choice: Question = {"id": default, "text": _text(cells.get(name, "")).strip()}
+        choice: Question = {"id": default, "text": _said(cells.get(name, ""), f"{member}.{at}")}
         for part in ("id", "image", "feedback"):
             if f"{name} {part}" in cells:
-                choice[part] = _text(cells[f"{name} {part}"]).strip()
+                choice[part] = _said(cells[f"{name} {part}"], f"{member}.{at}.{part}")
         if f"{name} weight" in cells:
             choice["weight"] = _numeric(cells[f"{name} weight"])
         choices.append(choice)
@@ -273,7 +275,7 @@ def _choices(cells: dict[str, Cell], side: str) -> list[JsonValue]:
 
 def _key(question: Question, cell: Cell) -> JsonValue:
     """The key as its kind has it; None where it is missing."""
-    text = _text(cell).strip()
+    text = _said(cell, "key")
     if text[:1] in ("{", "["):
         try:
             parsed: JsonValue = json.loads(text)
@@ -281,19 +283,48 @@ def _key(question: Question, cell: Cell) -> JsonValue:
             pass  # an answer may begin with a bracket, too
         else:
             return parsed
+    options = question.get("options")
     match question.get("kind"):
+        case "single":
+            return _option(text, options) if text else None
         case "number":
             return None if not text else _number_key(cell, text)
         case "text":
             lines = [line.strip() for line in re.split(r"[\n|]", text) if line.strip()]
             return {"accept": list[JsonValue](lines)} if lines else None
         case "multiple":
-            return _listed(text, r"[,;\s]") if text else None
+            return _several(text, options) if text else None
         case "order":
-            return _listed(text, r"[,;\s]") if text else _ids(question.get("options"))
+            return _several(text, options) if text else _ids(options)
         case "match":
             return _pairs(text) if text else _same_places(question)
     return text or None
+
+
+def _several(text: str, options: JsonValue) -> list[JsonValue]:
+    """Options between commas and the like; between spaces, too, where they have none of their own."""
+    try:
+        return [_option(part.strip(), options) for part in re.split(r"[,;\n]", text) if part.strip()]
+    except QuestionFault:
+        return [_option(part, options) for part in re.split(r"[,;\s]", text) if part]
+
+
+def _option(said: str, options: JsonValue) -> str:
+    """The id of the option that somebody means by its id, its number or its text. Raises `QuestionFault`."""
+    choices = [choice for choice in options if isinstance(choice, dict)] if isinstance(options, list) else []
+    ids = [str(choice["id"]) for choice in choices]
+    for one in (said, said.lower()):
+        if one in ids:
+            return one
+    meant = {own_id for at, own_id in enumerate(ids, 1) if said == str(at)}
+    meant |= {str(one["id"]) for one in choices if str(one["text"]).lower() == said.lower()}
+    if len(meant) > 1:
+        raise QuestionFault(
+            f"{shown(said)} is the number of one option and the text of another; write the letter", "key"
+        )
+    if not meant and choices:
+        raise QuestionFault(f"{shown(said)} is no option; write the number of one, its Latin letter or its text", "key")
+    return meant.pop() if meant else said
 
 
 def _number_key(cell: Cell, text: str) -> JsonValue:
@@ -352,6 +383,17 @@ def _listed(text: str, separators: str) -> JsonValue:
 
 def _filled(cell: Cell) -> bool:
     return not isinstance(cell, str) or bool(cell.strip())
+
+
+def _said(cell: Cell, path: str) -> str:
+    """The text of a cell. Raises `QuestionFault` where the spreadsheet has made something else of it."""
+    if isinstance(cell, (date, time, timedelta)):
+        raise QuestionFault(
+            f"the cell holds a date or time, {_text(cell)}, as spreadsheets make of 1/2 or 1.2; format the cell as "
+            "text and write it again",
+            path,
+        )
+    return _text(cell).strip()
 
 
 def _text(cell: Cell) -> str:

@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -22,12 +23,13 @@ SUBJECT = Subject.model_validate(
         "extra": {"year": {"type": "integer", "title": "Год"}},
     }
 )
+DAY = datetime(2024, 2, 1)  # noqa: DTZ001  cells have no zone
 HEAD = ["id", "kind", "topic", "difficulty", "text", "option 1", "option 2", "option 3", "key"]
 
 
 def workbook(*rows: list[Any], sheet: str = "Лист1", merge: tuple[int, int, int, Any] | None = None) -> bytes:
     buffer = io.BytesIO()
-    book = xlsxwriter.Workbook(buffer)
+    book = xlsxwriter.Workbook(buffer, {"default_date_format": "dd.mm.yyyy"})
     made = book.add_worksheet(sheet)
     for at, row in enumerate(rows):
         for place, cell in enumerate(row):
@@ -124,6 +126,59 @@ def test_several_keys_orders_and_pairs() -> None:
     row = ["q", "match", "cell", 1, "Что?", "лягушка", "гад", "кошка", "зверь", "рыба"]
     assert one(head, [*row, ""])["key"] == {"l1": "r1", "l2": "r2"}
     assert one(head, [*row, "l1=r3, l2=r2"])["key"] == {"l1": "r3", "l2": "r2"}
+
+
+@pytest.mark.parametrize("cell", ["b", "B", 2, "2", "два", " Два "])
+def test_a_key_is_the_letter_of_an_option_its_number_or_its_text(cell: Any) -> None:
+    assert one(HEAD, single(key=cell))["key"] == "b"
+
+
+@pytest.mark.parametrize("cell", ["a, c", "A;C", "1, 3", "раз; три", "раз\nтри", "a c"])
+def test_several_keys_are_told_in_the_same_ways(cell: Any) -> None:
+    assert one(HEAD, single(kind="multiple", key=cell))["key"] == ["a", "c"]
+
+
+def test_numbers_that_are_offered_are_no_numbers_of_options() -> None:
+    assert one(HEAD, single(**{"option 1": 46, "option 2": 48, "key": 46}))["key"] == "a"
+    assert one(HEAD, single(**{"option 1": 1, "option 2": 2, "key": 2}))["key"] == "b"
+    (error,) = checked(HEAD, single(**{"option 1": 3, "option 2": 1, "key": 1})).errors
+    assert (error.where, error.path) == ("Лист1!I2", "key")
+    assert "is the number of one option and the text of another" in error.message
+
+
+@pytest.mark.parametrize("cell", ["Б", "9", "в ядре клетки"])
+def test_a_key_that_is_no_option_is_told_how_to_write_it(cell: str) -> None:
+    (error,) = checked(HEAD, single(key=cell)).errors
+    assert (error.where, error.path) == ("Лист1!I2", "key")
+    assert "is no option; write the number of one, its Latin letter or its text" in error.message
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [("Single", "single"), ("один ответ", "single"), ("Несколько", "multiple"), ("по порядку", "order")],
+)
+def test_kinds_have_russian_names(said: str, kind: str) -> None:
+    assert one(HEAD, single(kind=said, key="a" if kind == "single" else "a, b, c"))["kind"] == kind
+
+
+def test_a_topic_may_be_named_by_its_title() -> None:
+    for title in ("Клетка", " клетка", "cell"):
+        (question,) = (question for _, question in checked(HEAD, single(topic=title)).questions)
+        assert question.topic == "cell"
+
+
+@pytest.mark.parametrize(
+    ("changed", "where", "path"),
+    [
+        ({"text": DAY}, "Лист1!E2", "text"),
+        ({"option 2": DAY}, "Лист1!G2", "options.1"),
+        ({"key": DAY}, "Лист1!I2", "key"),
+    ],
+)
+def test_what_a_spreadsheet_has_made_a_date_is_an_error(changed: dict[str, Any], where: str, path: str) -> None:
+    (error,) = checked(HEAD, single(**changed)).errors
+    assert (error.where, error.path) == (where, path)
+    assert "a date" in error.message
 
 
 def test_weights_feedback_tags_and_own_fields() -> None:
