@@ -12,7 +12,8 @@ from PIL import Image
 
 from protocols import messages as m
 from storage.postgres import broadcasts as sql
-from tests.broadcasts.stand import ADMIN, NOON, Stand
+from storage.postgres.pool import transaction
+from tests.broadcasts.stand import ADMIN, NOON, REAL_SECONDS, Stand
 
 
 def picture(format: str = "PNG", size: tuple[int, int] = (60, 40)) -> bytes:
@@ -208,8 +209,14 @@ async def test_what_a_draft_is_changed_to_must_fit_as_a_whole(stand: Stand) -> N
 async def test_of_two_who_change_a_draft_at_once_the_later_is_told(stand: Stand) -> None:
     await stand.people(1)
     broadcast = await stand.create("Helo")
-    both = (change(stand, broadcast, text="Hello"), change(stand, broadcast, start_at=NOON + timedelta(hours=1)))
-    done = await asyncio.gather(*both, return_exceptions=True)
+    async with transaction(stand.pool) as held:
+        await held.execute("SELECT FROM broadcasts WHERE id = $1 FOR UPDATE", broadcast)
+        one = asyncio.create_task(change(stand, broadcast, text="Hello"))
+        other = asyncio.create_task(change(stand, broadcast, start_at=NOON + timedelta(hours=1)))
+        async with asyncio.timeout(REAL_SECONDS):  # until both have seen it as it was
+            while await stand.hand("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2:
+                await asyncio.sleep(0.01)
+    done = await asyncio.gather(one, other, return_exceptions=True)
     assert sorted(type(end).__name__ for end in done) == ["Broadcast", "Conflict"]
 
 
