@@ -85,15 +85,25 @@ class Visit:
         """The same, None where nothing was filled in."""
         return self.one(name).strip() or None
 
-    def moment(self, name: str) -> str | datetime | None:
-        """A script gives the moment itself; without one the time is of the zone that the page names."""
-        moment, local = self.filled(f"{name}_moment"), self.filled(name)
-        if moment or not local:
-            return moment
+    def moment(self, name: str, kept: datetime | None = None) -> str | datetime | None:
+        """A script gives the moment itself; without one the time is of the zone that the page names.
+
+        Forms tell whole minutes: one that still tells the minute of what is `kept` means that, to the second.
+        """
+        told = self.filled(f"{name}_moment") or self.filled(name)
+        if told is None:
+            return None
         try:
-            return datetime.fromisoformat(local).replace(tzinfo=self.t.zone)
+            moment = datetime.fromisoformat(told)
         except ValueError:
-            return local  # which does not validate
+            return told  # which does not validate
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=self.t.zone)
+        return kept if kept is not None and moment == kept.replace(second=0, microsecond=0) else moment
+
+    def local(self, moment: datetime | None) -> str:
+        """As a form tells a moment where there are no scripts; empty for None."""
+        return "" if moment is None else f"{moment.astimezone(self.t.zone):%Y-%m-%dT%H:%M}"
 
     def all(self, name: str) -> list[str]:
         return [value for value in self.form.get(name, []) if value]

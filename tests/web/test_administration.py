@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from tests.running import Service
 from tests.telegram.center import DataCenter
 from tests.telegram.crowd import crowd
 from tests.web.browser import sign_in, somebody
-from tests.web.visitor import Visitor
+from tests.web.visitor import Visitor, filled_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -118,6 +118,43 @@ async def test_a_mass_message_from_its_first_word_to_its_last_recipient(
         await expect(page.locator("[data-figure=sent]")).to_have_text("3")
     for one in people:
         await one.sees("Завтра тур")
+
+
+async def test_a_draft_is_changed_in_the_form_it_was_written_in(
+    service: Service, chief: Visitor, admin: Client, center: DataCenter
+) -> None:
+    body = {
+        "text": "Завтра тур",
+        "entities": [{"type": "bold", "offset": 0, "length": 6}],
+        "buttons": [[{"text": "News", "url": "https://example.org/"}, {"text": "Train", "subject": "biology"}]],
+        "audience": {"users": await _people(service, center, 2)},
+        "start_at": (datetime.now(UTC) + timedelta(days=1)).isoformat(),  # not at the beginning of a minute
+    }
+    made = await admin.post("/admin/broadcasts", body, status=201)
+    place = f"/admin/broadcasts/{made['id']}"
+    assert f'href="{place}/edit"' in await chief.see(place)
+    page = await chief.see(f"{place}/edit")
+    assert "<strong>Завтра</strong> тур" in page
+    form = filled_in(page)
+    await chief.send(f"{place}/edit", form)
+    assert await admin.get(place) == made
+    assert "<strong>Завтра</strong> тур" in await chief.see(place)
+
+    mended = form | {"text": "Завтра *второй* тур", "start_at": "", "title-2": "", "target-2": ""}
+    _, page = await chief.send("/admin/broadcasts/look", mended)
+    assert "<em>второй</em>" in page
+    assert f'action="{place}/edit"' in page
+    path, page = await chief.send(f"{place}/edit", mended)
+    assert path == place
+    assert "Завтра <em>второй</em> тур" in page
+    told = await admin.get(place)
+    assert (told["state"], [len(row) for row in told["buttons"]]) == ("draft", [1])
+    _, page = await chief.send(f"{place}/edit", mended | {"users": "999999999"}, status=422)
+    assert "Nobody would get it" in page
+    await chief.send(place, {"do": "cancel"})
+    await chief.send(f"{place}/edit", mended, status=409)
+    act = (await admin.get("/admin/audit?act=ChangeBroadcast&limit=1"))["items"][0]
+    assert (act["target"], act["outcome"]) == (str(made["id"]), "refused")
 
 
 @pytest.mark.thorough

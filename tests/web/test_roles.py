@@ -194,6 +194,8 @@ SEEN = {
         POST /admin/broadcasts/look
         GET /admin/broadcasts/{broadcast}
         POST /admin/broadcasts/{broadcast}
+        GET /admin/broadcasts/{broadcast}/edit
+        POST /admin/broadcasts/{broadcast}/edit
         GET /admin/broadcasts/{broadcast}/picture
         GET /admin/broadcasts/{broadcast}/stream
         GET /admin/contests

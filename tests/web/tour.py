@@ -175,6 +175,9 @@ async def _as_admin(person: Person, admin: Client, bank: Bank, service: Service)
     await page.get_by_role("button", name="Сохранить черновик").click()
     await page.get_by_role("button", name="Запустить сейчас").wait_for()
     yield "/admin/broadcasts/{broadcast}", "admin-broadcast-draft"
+    await page.get_by_role("link", name="Изменить").click()
+    yield "/admin/broadcasts/{broadcast}/edit", "admin-broadcast-edit"
+    await page.get_by_role("button", name="Сохранить").click()
     await page.get_by_role("button", name="Отменить").click()
     await page.get_by_role("heading", level=1).get_by_text("отменена").wait_for()
     yield "", "admin-broadcast-cancelled"

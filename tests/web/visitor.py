@@ -43,7 +43,8 @@ def filled_in(page: str) -> dict[str, list[str]]:
     main = page[page.index("<main") :]
     for tag in re.findall(r"<input[^>]*>", main):
         told = dict(re.findall(r'(name|type|value)="([^"]*)"', tag))
-        if told["name"] != "csrf" and (told["type"] not in ("checkbox", "radio") or " checked" in tag):
+        kind = told.get("type", "text")
+        if told["name"] != "csrf" and kind != "file" and (kind not in ("checkbox", "radio") or " checked" in tag):
             form.setdefault(told["name"], []).append(told["value"])
     for name, text in re.findall(r'<textarea[^>]*name="(\w+)"[^>]*>([^<]*)</textarea>', main):
         form[name] = [text]

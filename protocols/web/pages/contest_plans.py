@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -16,8 +15,6 @@ from protocols.web.application import Page
 from protocols.web.pages.contests import STATES, titles_of
 from protocols.web.rendering import faults, render, see
 from protocols.web.visit import Visit, said
-
-LOCAL: Final = "%Y-%m-%dT%H:%M"  # as forms tell times
 
 TROUBLES: Final = {
     "title": mark("A title has 1 to 200 characters."),
@@ -70,7 +67,7 @@ async def create(visit: Visit) -> web.Response:
 
 async def edit(visit: Visit) -> web.Response:
     contest = await _shown(visit)
-    visit.form.update(_filled_in(contest, visit.t.zone))
+    visit.form.update(_filled_in(visit, contest))
     return await _form(visit, contest=contest)
 
 
@@ -78,14 +75,8 @@ async def change(visit: Visit) -> web.Response:
     number = visit.part("contest")
     try:
         if "starts_at" in visit.form:
-            planned, kept = _planned(visit), dict(await _shown(visit))
-            # A form tells whole minutes: those that stayed as they were told leave what is kept, to the second.
-            same = {
-                name
-                for name, moment in (("starts_at", planned.starts_at), ("ends_at", planned.ends_at))
-                if moment == kept[name].replace(second=0, microsecond=0)
-            }
-            changed = said(m.ChangeContest, contest=number, **planned.model_dump(exclude=same))
+            planned = _planned(visit, await _shown(visit))
+            changed = said(m.ChangeContest, contest=number, **dict(planned))
         else:  # it had begun, and the form had no more
             title, rules = visit.one("title"), visit.one("rules")
             changed = said(m.ChangeContest, user=visit.user, contest=number, title=title, rules=rules)
@@ -95,8 +86,8 @@ async def change(visit: Visit) -> web.Response:
     return see(f"/admin/contests/{number}")
 
 
-def _planned(visit: Visit) -> m.CreateContest:
-    """The plan that is filled in. Raises Invalid."""
+def _planned(visit: Visit, kept: m.PlannedContest | None = None) -> m.CreateContest:
+    """The plan that is filled in, in place of what is `kept`. Raises Invalid."""
     low, high = visit.filled("min"), visit.filled("max")
     filters: dict[str, object] = {}
     if topics := visit.all("topics"):
@@ -116,8 +107,8 @@ def _planned(visit: Visit) -> m.CreateContest:
         title=visit.one("title"),
         subject=visit.one("subject"),
         rules=visit.one("rules"),
-        starts_at=visit.moment("starts_at"),
-        ends_at=visit.moment("ends_at"),
+        starts_at=visit.moment("starts_at", kept.starts_at if kept else None),
+        ends_at=visit.moment("ends_at", kept.ends_at if kept else None),
         minutes=visit.one("minutes"),
         size=visit.filled("size"),
         questions=visit.one("questions").split() or None,
@@ -129,15 +120,15 @@ def _planned(visit: Visit) -> m.CreateContest:
     )
 
 
-def _filled_in(plan: m.ContestPlan, zone: ZoneInfo) -> dict[str, list[str]]:
-    """The form that makes this plan; its moments in `zone`, as where there are no scripts."""
+def _filled_in(visit: Visit, plan: m.ContestPlan) -> dict[str, list[str]]:
+    """The form that makes this plan."""
     difficulty = plan.filters.difficulty or m.DifficultyRange()
     fields: dict[str, Iterable[object]] = {
         "title": [plan.title],
         "subject": [plan.subject],
         "rules": [plan.rules],
-        "starts_at": [f"{plan.starts_at.astimezone(zone):{LOCAL}}"],
-        "ends_at": [f"{plan.ends_at.astimezone(zone):{LOCAL}}"],
+        "starts_at": [visit.local(plan.starts_at)],
+        "ends_at": [visit.local(plan.ends_at)],
         "minutes": [plan.minutes],
         "size": [plan.size or ""],
         "questions": [" ".join(plan.questions or ())],
