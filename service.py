@@ -157,16 +157,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(_stop, supervisor)
         to_sessions = ToSessions(supervisor, sessions, tide)
 
-        async def caught_up() -> None:
-            await to_read_models.ask(Reach(tide.head), block=False)
-
         # Nobody else may ask a session before: that would end trainings whose time an outage has taken.
         timekeeper = Timekeeper(
             pg,
             clock,
             tide,
             to_sessions.ask,
-            caught_up,
             lambda accepted, now: storage.ask(Beat(accepted, now), block=False),
         )
 
@@ -220,7 +216,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         until_clickhouse_closes(analytics.keep_up(gauges["rollups"]))
 
         async def show_past(message: m.ShowTrainingById) -> m.Message:
-            await caught_up()
+            await to_read_models.ask(Reach(tide.head), block=False)
             return await figures.show_training(message)
 
         administration = Administration(

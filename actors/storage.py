@@ -73,6 +73,7 @@ class Beat:
 @dataclass(frozen=True, slots=True)
 class _Loading:
     load: Load
+    held: bool  # whether it was asked for while sessions were asked nothing but to put their clocks right
     reply_to: Reply[History]
 
 
@@ -181,7 +182,7 @@ class StorageActor(EventLoopActor):
             self._tide.refuse_if_down()
             if len(self._waiting) >= self._most_waiting:
                 raise Unavailable("Too much is waiting to be saved or loaded. Please try again.")
-            self._enqueue(_Loading(message, self.defer_reply()))
+            self._enqueue(_Loading(message, self._tide.held is not None, self.defer_reply()))
         elif isinstance(message, SaveSnapshot):
             self._enqueue(message)
         elif isinstance(message, Beat):
@@ -372,7 +373,11 @@ class StorageActor(EventLoopActor):
             self._refuse(loadings)
             return
         for loading, history in zip(loadings, found, strict=True):
-            loading.reply_to.set(history)
+            if self._tide.held is not None and not loading.held:
+                # What waits for it was let in before an outage, and would be decided by clocks that are not right yet.
+                self._refuse((loading,))
+            else:
+                loading.reply_to.set(history)
 
     async def _save(self, snapshots: list[SaveSnapshot]) -> None:
         newest = {snapshot.user: snapshot for snapshot in snapshots}

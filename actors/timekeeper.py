@@ -39,7 +39,7 @@ HELD = "the clocks of contests are being put right"
 
 
 class Timekeeper:
-    """`clock` tells microseconds since 1970; `caught_up` waits until the read models know all that was committed.
+    """`clock` tells microseconds since 1970.
 
     `beat` notes where events are written that the service accepted at the first of two times, and tells whether a
     contest is open at the second; it raises a `Refusal` where it cannot.
@@ -51,14 +51,12 @@ class Timekeeper:
         clock: Callable[[], int],
         tide: Tide,
         to_session: Callable[[SessionCommand], Awaitable[Message]],
-        caught_up: Callable[[], Awaitable[None]],
         beat: Callable[[datetime, datetime], Awaitable[bool]],
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._tide = tide
         self._to_session = to_session
-        self._caught_up = caught_up
         self._beat = beat
         self._accepted = 0  # when it is last known to have accepted
         self._contest_open = True  # as far as is known
@@ -73,7 +71,7 @@ class Timekeeper:
         try:
             await self.make_up()
         except Exception as error:
-            if not is_transient(error):
+            if not _passes(error):
                 raise
             log.warning("the clocks of contests cannot be put right yet", problem=repr(error))
             return
@@ -84,7 +82,7 @@ class Timekeeper:
         self._tide.held = None
 
     async def make_up(self) -> None:
-        """Give back all time up to the moment when this returns. Raises what the database raises."""
+        """Give back all time up to the moment when this returns. Raises what the database raises, and `Refusal`."""
         margin = LEAST_MARGIN_SECONDS
         while True:
             async with asyncio.timeout(STEP_SECONDS):
@@ -106,7 +104,8 @@ class Timekeeper:
 
     async def _settle(self, outage: Outage) -> None:
         async with asyncio.timeout(STEP_SECONDS):
-            await self._caught_up()
+            # Behind all that is on its way into the journal: trainings that have just begun are there then, too.
+            await self._beat(outage.ended, moment(self._clock()))
             affected = await sql.affected(self._pool, outage)
         began, ended = _microseconds(outage.began), _microseconds(outage.ended)
         at_once = asyncio.Semaphore(EXTENDED_AT_ONCE)
@@ -187,7 +186,7 @@ class Timekeeper:
         try:
             await self.make_up()
         except Exception as error:
-            if is_transient(error):
+            if _passes(error):
                 return
             log.exception("the clocks of contests cannot be put right")  # the next start will
         self._accept()
@@ -201,6 +200,11 @@ class Timekeeper:
         answered = self._clock()
         if not self._is_outage(answered):
             self._accepted = answered
+
+
+def _passes(error: Exception) -> bool:
+    """Whether the database or the storage actor cannot do it now."""
+    return isinstance(error, Refusal) or is_transient(error)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

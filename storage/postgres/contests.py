@@ -13,7 +13,7 @@ from random import Random
 from asyncpg import Record
 
 from protocols.messages import Audience, BroadcastContent, ContestPlan
-from storage.postgres import broadcasts
+from storage.postgres import broadcasts, read_models
 from storage.postgres.pool import Connection, Pool, transaction
 
 # How long after the end of the last contest it is still noted that the service lives: else a start hours later would
@@ -318,12 +318,27 @@ async def unsettled(pool: Pool) -> list[Outage]:
 
 
 async def affected(pool: Pool, outage: Outage) -> list[Affected]:
-    """Every training of its contests that is open, or finished with results that are not told yet."""
+    """Every training of its contests that is open, or finished with results that are not told yet.
+
+    The read models may be far behind: what they do not know yet, or were refused, is in the journal. Some of those may
+    be over by now.
+    """
+    known = await read_models.checkpoint(pool)  # by itself, and first: so the few after it are found by their index
     rows = await pool.fetch(
-        """SELECT split_part(trainings.id, '-', 1)::bigint AS session, trainings.id AS training, ends_at
-           FROM trainings JOIN contests ON contests.id = contest
-           WHERE contest = ANY ($1::bigint[]) AND (finished_at IS NULL OR untold)""",
+        """WITH concerned AS (
+               SELECT id AS training, contest FROM trainings WHERE finished_at IS NULL OR untold
+               UNION
+               SELECT data ->> 'training', (data ->> 'contest')::bigint FROM journal
+               WHERE position > $2 AND data ->> 'type' = 'started'
+               UNION
+               SELECT data ->> 'training', (data ->> 'contest')::bigint FROM parked JOIN journal USING (position)
+               WHERE relay = $3 AND data ->> 'type' = 'started'
+           )
+           SELECT split_part(training, '-', 1)::bigint AS session, training, ends_at
+           FROM concerned JOIN contests ON contests.id = contest WHERE contest = ANY ($1::bigint[])""",
         outage.contests,
+        known,
+        read_models.RELAY,
         timeout=SETTLE_SECONDS,
     )
     return [Affected(**row) for row in rows]

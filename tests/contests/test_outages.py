@@ -146,6 +146,22 @@ async def test_what_was_killed_while_it_put_clocks_right_is_done_by_the_next_sta
     assert await house.sql("SELECT count(*) FROM outages WHERE NOT settled") == 0
 
 
+@pytest.mark.thorough
+async def test_figures_that_wait_for_an_administrator_hold_up_nobody(house: House) -> None:
+    contest = await planned(house.admin, house.bank.subject)
+    student = await house.admin.register()
+    await house.sql("ALTER TABLE days RENAME TO mislaid")
+    try:
+        training = await begun(student, contest)
+        await house.service.kill()
+        await house.service.start()
+        await student.post(f"/trainings/{training['id']}/answers", AN_ANSWER)
+        after = await student.get("/trainings/current")
+    finally:
+        await house.sql("ALTER TABLE mislaid RENAME TO days")
+    assert after["extended_seconds"] > 0
+
+
 async def test_the_database_being_away_takes_no_time_either(house: House) -> None:
     contest = await planned(house.admin, house.bank.subject)
     student = await house.admin.register()

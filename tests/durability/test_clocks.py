@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
+from pykka import ActorRef
 
 from actors import timekeeper
-from actors.storage import Beat, StorageActor, Tide
+from actors.runtime import EventLoopFuture
+from actors.storage import Append, Beat, StorageActor, Tide
 from actors.timekeeper import OUTAGE_SECONDS, Timekeeper
-from protocols.messages import Done, Message, SessionCommand
-from storage.postgres.journal import Journal
+from protocols.messages import Done, ExtendTime, Message, SessionCommand
+from storage.postgres.journal import Journal, Record
 from storage.postgres.pool import Pool
 from tests.durability.proxy import LosingProxy
 
 SOON = 15.0
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
-
-
-async def _nobody(command: SessionCommand) -> Message:
-    return Done()
-
-
-async def _at_once() -> None:
-    return
 
 
 class School:
@@ -42,6 +38,7 @@ class School:
         self.tide = Tide()
         self.was_held = False
         self.noted: datetime | None = None  # when the newest heartbeat that was answered was sent
+        self.extended: list[str] = []  # trainings that got time back
 
     def clock(self) -> int:
         self.was_held = self.was_held or self.tide.held is not None
@@ -49,6 +46,17 @@ class School:
 
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+    async def session(self, command: SessionCommand) -> Message:
+        """Stands for all sessions."""
+        assert isinstance(command, ExtendTime)
+        self.extended.append(command.training)
+        return Done()
+
+    async def started(self, training: str) -> str:
+        """The event of a training in the contest, as JSON."""
+        contest: int = await self.hand.fetchval("SELECT id FROM contests")
+        return json.dumps({"type": "started", "training": training, "contest": contest})
 
     async def until(self, reached: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(SOON):
@@ -93,8 +101,7 @@ async def at_work(
     school: School,
     pool: Pool,
     journal_url: str,
-    caught_up: Callable[[], Awaitable[None]] = _at_once,
-) -> AsyncIterator[None]:
+) -> AsyncIterator[ActorRef[StorageActor]]:
     """A timekeeper, and a storage actor that notes its heartbeats."""
     journal = Journal(journal_url)
     school.tide.head = await journal.open()
@@ -105,11 +112,11 @@ async def at_work(
         school.noted = now
         return contest_open
 
-    keeper = Timekeeper(pool, school.clock, school.tide, _nobody, caught_up, beat)
+    keeper = Timekeeper(pool, school.clock, school.tide, school.session, beat)
     await keeper.begin()
     keeping = asyncio.create_task(keeper.keep())
     try:
-        yield
+        yield storage
     finally:
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
@@ -140,22 +147,62 @@ async def _server(hand: asyncpg.Connection[asyncpg.Record]) -> list[int]:
     return [postmaster, *(row["pid"] for row in rows)]
 
 
-async def test_a_start_whose_read_models_are_far_behind_waits_for_them_and_does_not_fail(
+async def test_a_start_that_cannot_put_the_clocks_right_yet_goes_on_trying_and_does_not_fail(
     pool: Pool, url: str, school: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timekeeper, "STEP_SECONDS", 0.2)
-    await school.hand.execute("INSERT INTO outages (began, ended, contests) VALUES ($1, $1, '{}')", NOON)
-    caught_up = asyncio.Event()
-
-    async def until_caught_up() -> None:
-        await caught_up.wait()
-
-    async with at_work(school, pool, url, until_caught_up):
-        await asyncio.sleep(0.5)
-        assert school.tide.held is not None
-        caught_up.set()
-        await school.held(False)
+    async with AsyncExitStack() as locked:
+        await locked.enter_async_context(school.hand.transaction())
+        await school.hand.execute("LOCK TABLE outages IN ACCESS EXCLUSIVE MODE")
+        async with at_work(school, pool, url):
+            assert school.tide.held is not None
+            await locked.aclose()
+            await school.held(False)
     assert await school.hand.fetchval("SELECT bool_and(settled) FROM outages")
+
+
+async def test_who_has_begun_gets_the_time_back_however_far_behind_the_read_models_are(
+    pool: Pool, url: str, school: School
+) -> None:
+    await school.hand.execute(
+        "INSERT INTO journal (user_id, seq, data) VALUES (7, 1, $1), (8, 1, $2)",
+        await school.started("7-1"),
+        await school.started("8-1"),
+    )
+    await school.hand.execute(
+        "INSERT INTO checkpoints (relay, position) SELECT 'read models', position FROM journal WHERE user_id = 7"
+    )
+    async with at_work(school, pool, url):
+        assert school.tide.held is None
+        assert school.extended == ["8-1"]
+
+
+async def test_who_is_missing_in_the_read_models_for_good_gets_the_time_back(
+    pool: Pool, url: str, school: School
+) -> None:
+    await school.hand.execute("INSERT INTO journal (user_id, seq, data) VALUES (7, 1, $1)", await school.started("7-1"))
+    await school.hand.execute("INSERT INTO checkpoints SELECT 'read models', max(position) FROM journal")
+    await school.hand.execute(
+        "INSERT INTO parked (relay, position, reason) SELECT 'read models', position, 'a fault' FROM journal"
+    )
+    async with at_work(school, pool, url):
+        assert school.extended == ["7-1"]
+
+
+async def test_who_was_just_beginning_gets_the_time_back(pool: Pool, url: str, school: School) -> None:
+    async with at_work(school, pool, url) as storage:
+        await school.beaten()
+        async with school.hand.transaction():
+            await school.hand.execute("LOCK TABLE journal IN EXCLUSIVE MODE")
+            record = Record(7, 1, await school.started("7-1"))
+            reply_to: EventLoopFuture[Message] = EventLoopFuture()
+            session: ActorRef[Any] = storage  # only a failure would speak to it
+            storage.tell(Append(7, (record,), Done(), reply_to, session, lambda: None))
+            school.later(OUTAGE_SECONDS + 1)
+            await school.held(True)
+            await asyncio.sleep(0.3)  # those who are known already would have their time by now
+        await school.held(False)
+        assert "7-1" in school.extended
 
 
 async def test_a_database_that_stands_still_stops_the_clocks_as_well(pool: Pool, url: str, school: School) -> None:

@@ -264,3 +264,18 @@ async def test_what_waits_is_bounded(url: str, pool: Pool, hand: asyncpg.Connect
         told = [await outcome(load) for load in loads]
         assert not all(told)
         assert any(told)
+
+
+async def test_what_was_let_in_before_an_outage_is_refused_when_its_session_is_loaded_only_after_it(
+    url: str, pool: Pool, hand: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    async with bench(url, pool) as working:
+        async with hand.transaction():
+            await hand.execute("LOCK TABLE snapshots IN ACCESS EXCLUSIVE MODE")
+            early = asyncio.create_task(outcome(working.load(1)))
+            async with asyncio.timeout(SOON):
+                while not await hand.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                    await asyncio.sleep(0.02)
+            working.tide.held = "the clocks of contests are being put right"
+        assert not await early
+        assert await working.load(1) == History(0, None, ()), "which is asked to put its clock right"
