@@ -50,6 +50,7 @@ class _Check:
     report: m.BankReport | None = None
     reason: str | None = None
     subject: str = ""
+    topics: tuple[m.Topic, ...] = ()
     ends: array[int] = field(default_factory=lambda: array("Q"))  # of each question in the file `questions`
     places: tuple[str, ...] = ()
     media_types: dict[str, str] = field(default_factory=dict)
@@ -157,6 +158,7 @@ class BankChecks:
                 report = report.model_copy(update={"warnings": (*report.warnings, *warned)})
         check.report = report
         check.subject = report.subject or ""
+        check.topics = examined.subject.topics if examined.subject is not None else ()
         check.state = "checked"
 
     async def _import(self, check: _Check, asked: m.ImportChecked) -> None:
@@ -238,6 +240,7 @@ def _shown(check: _Check) -> m.BankCheck:
         total=check.total,
         report=check.report,
         reason=check.reason,
+        topics=check.topics,
         expires_at=moment(check.expires_at),
     )
 

@@ -612,7 +612,7 @@ def examine(message: ValidateBank, known: dict[str, Subject]) -> Examined:
     _last.extend(checked.questions)
     return Examined(
         bank.format,
-        len(bank.entries) + len(bank.skipped),
+        len(bank.entries) + len(bank.skipped) + len({error.where for error in bank.errors}),
         checked.subject,
         tuple(map(draft, pictures.questions)),
         pictures.places,

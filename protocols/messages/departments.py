@@ -69,7 +69,8 @@ class ShowCheckedPicture(CheckCommand):
 class BankCheck(Message):
     """An upload: `stage` is what is being done, `done` of `total` of it, 0 of 0 where that is not known.
 
-    `reason` says why it failed. `report` is of the import, once that has been made. Times are in UTC.
+    `reason` says why it failed. `report` is of the import, once that has been made. `topics` are those that the subject
+    will have. Times are in UTC.
     """
 
     id: str
@@ -80,6 +81,7 @@ class BankCheck(Message):
     total: int = 0
     report: BankReport | None = None
     reason: str | None = None
+    topics: tuple[Topic, ...] = ()
     expires_at: datetime
 
 

@@ -81,6 +81,12 @@ async def test_validating_a_wrong_file_names_each_error(editor: Client) -> None:
     assert all("one" in error["where"] for error in report["errors"])
 
 
+async def test_a_question_that_cannot_be_read_counts_among_all(editor: Client) -> None:
+    content = b"::one:: 2 + 2 {#4}\n\n::two:: 3 + 3 {#six}\n\n::three:: 4 + 4 {\n"
+    answer = await editor.upload("validate", content, subject=new_slug())
+    assert (answer.json["total"], answer.json["valid"], len(answer.json["errors"])) == (3, 1, 2)
+
+
 def as_json(file: Json) -> bytes:
     return orjson.dumps(file)
 

@@ -89,13 +89,17 @@ async def test_only_the_good_questions_of_a_gift_file_are_imported_without_scrip
     browser: Browser, service: Service, editor: Client
 ) -> None:
     slug = await subject_with_cells(editor)
-    gift = "$CATEGORY: cell\n\n::g1:: Где ДНК? {=ядро ~мембрана}\n\n::g2:: Сломан {=\n\n::g3:: Сколько? {#2:1}\n"
+    gift = (
+        "$CATEGORY: Ткани и органы\n\n::g1:: Где ДНК? {=ядро ~мембрана}\n\n::g2:: Сломан {=\n\n::g3:: Сколько? {#2:1}\n"
+    )
     async with somebody(browser, service, "phone", scripts=False) as person:
         page = person.page
         await sign_in(person, editor.login)
         await person.go("/bank")
         await check(person, file("cells.gift", gift.encode(), "text/plain"), slug)
         good = await figure(page, "Верных")
+        assert await figure(page, "Всего") == "3"
+        await expect(page.locator(".bubble").first).to_contain_text("Ткани и органы")
         await expect(page.get_by_role("region", name="Ошибки").locator("tbody th").first).to_contain_text("строка 5")
         await expect(page.get_by_role("region", name="Ошибки")).to_contain_text("закройте ответы")
         await page.get_by_role("button", name="Загрузить только").click()

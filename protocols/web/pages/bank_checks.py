@@ -80,8 +80,7 @@ async def _check(visit: Visit, problem: str | None = None, status: int = 200) ->
         said(m.ListChecked, user=visit.user, check=check.id, after=after, limit=SHOWN_AT_ONCE),
     )
     subjects = await visit.expect(m.Subjects, m.ListSubjects(language=visit.language))
-    slug = check.report.subject if check.report is not None else None
-    topics = {topic.slug: topic.title for one in subjects.items if one.slug == slug for topic in one.topics}
+    topics = {topic.slug: topic.title_in(visit.language) for topic in check.topics}
     base = f"/bank/checks/{check.id}"
     looks = [
         (
