@@ -345,7 +345,7 @@ class Bot:
         expected = turn.expected
         if expected["what"] == "broadcast" and wrote.other is None:
             try:
-                await broadcast.compose(turn, wrote)
+                await broadcast.compose(turn, wrote, expected.get("number"))
             except Forbidden as refusal:  # an administrator once
                 turn.expect_nothing()
                 await self._current(turn, notice=refusals.sorry(turn.t, refusal), below=True)

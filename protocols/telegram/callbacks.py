@@ -65,7 +65,9 @@ SubjectVerb = Literal[
 QuestionVerb = Literal["show", "pick", "done", "skip", "star", "unstar", "report", "finish", "finish-now"]
 ReviewedVerb = Literal["star", "unstar", "report"]
 ContestVerb = Literal["open", "join", "start"]
-BroadcastVerb = Literal["open", "everyone", "grade", "subject", "active", "start", "pause", "resume", "cancel"]
+BroadcastVerb = Literal[
+    "open", "rewrite", "everyone", "grade", "subject", "active", "start", "pause", "resume", "cancel"
+]
 
 
 @dataclass(frozen=True, slots=True)

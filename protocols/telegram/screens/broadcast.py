@@ -55,6 +55,7 @@ BAR: Final = 12  # signs of a progress bar
 LISTED: Final = 8
 ACTIVE_DAYS: Final = (7, 30)
 CERTAIN: Final = "yes"
+UNSTARTED: Final = ("draft", "scheduled")
 LISTED_ONE: Final = "listed"  # opened from the list: what it looks like is not above
 # The last lines of a message: `Title | https://…` or `Title | biology`.
 _BUTTON = re.compile(r"\s*(\S.{0,63}?)\s*\|\s*(https?://\S+|[a-z0-9][a-z0-9_-]{0,63})\s*")
@@ -117,9 +118,23 @@ def draft_screen(t: Texts, broadcast: Broadcast, subjects: Sequence[ShownSubject
             *rows(grades, 6),
             *rows(of_subjects, 2),
             *rows(active, 1),
+            (key(t("✏️ Write it anew"), _of("rewrite", broadcast)),),
             (key(t("▶️ Start now"), _of("start", broadcast)), key(t("✖️ Cancel it"), _of("cancel", broadcast))),
             to_menu(t),
         ),
+    )
+
+
+def rewrite_screen(t: Texts, number: int, notice: str = "") -> Screen:
+    """What is written next takes the place of one that is not started."""
+    return Screen(
+        paragraphs(
+            notice,
+            bold(t("✏️ Mass message {number}", number=str(number))),
+            t("Send me all of it as it should look now, with picture and buttons: it takes the place of this one."),
+            t("To whom it goes, and when, stays as it is."),
+        ),
+        ((key(t("‹ No, back to it"), OfBroadcast("open", number)),),),
     )
 
 
@@ -201,21 +216,34 @@ async def open_broadcasts(turn: Turn, *, notice: str = "", below: bool = False) 
     await turn.show(compose_screen(turn.t, latest.items, notice), below=below)
 
 
-async def compose(turn: Turn, wrote: Wrote) -> None:
-    """Make a draft of what was written, and show it exactly as its recipients will see it."""
+async def compose(turn: Turn, wrote: Wrote, number: str | None) -> None:
+    """Make a draft of what was written, or put it in place of what draft `number` says; and show it exactly as its
+    recipients will see it.
+    """
     subjects = await subjects_of(turn)
     styled, buttons = parted(Styled(wrote.text, wrote.entities), frozenset(one.slug for one in subjects))
     image = await turn.fetch(wrote.picture) if wrote.picture is not None else None
     try:
-        command = CreateBroadcast(
-            user=turn.user,
-            text=styled.text,
-            entities=styled.entities,
-            buttons=buttons,
-            image=image,
-            request=turn.identity,
+        written = {
+            "user": turn.user,
+            "text": styled.text,
+            "entities": styled.entities,
+            "buttons": buttons,
+            "image": image,
+        }
+        command = (
+            CreateBroadcast.model_validate({**written, "request": turn.identity})
+            if number is None
+            else ChangeBroadcast.model_validate({**written, "broadcast": number})
         )
         broadcast = await turn.ask(command, Broadcast)
+    except Conflict as refusal:  # it was started meanwhile
+        assert number is not None, "what is new is in nobody's way"
+        await turn.say(sorry(turn.t, refusal))
+        turn.expect_nothing()
+        started = await turn.ask(ShowBroadcast(user=turn.user, broadcast=number), Broadcast)
+        await _show(turn, started, below=True)
+        return
     except (Invalid, ValidationError) as error:
         places = (
             {one.path for one in error.errors}
@@ -223,7 +251,10 @@ async def compose(turn: Turn, wrote: Wrote) -> None:
             else {str(one["loc"][0]) for one in error.errors() if one["loc"]}
         )
         notice = _trouble(turn.t, places) if styled.text.strip() else turn.t("It needs words, too: write some, please.")
-        await open_broadcasts(turn, notice=notice, below=True)
+        if number is None:
+            await open_broadcasts(turn, notice=notice, below=True)
+        else:
+            await turn.show(rewrite_screen(turn.t, int(number), notice), below=True)
         return
     turn.expect_nothing()
     await _preview(turn, broadcast)
@@ -290,15 +321,22 @@ async def press(turn: Turn, meant: OfBroadcast) -> None:
                 await turn.toast(turn.t("That would be nobody."))
         case "start" | "pause" | "resume" | "cancel":
             broadcast = await _commanded(turn, meant)
-        case "open":
-            pass
+        case "rewrite" if broadcast.state in UNSTARTED:
+            turn.expect("broadcast", number=str(broadcast.id))
+            await turn.show(rewrite_screen(turn.t, broadcast.id))
+            return
     turn.expect_nothing()
-    if broadcast.state in ("draft", "scheduled") and meant.value == LISTED_ONE:
+    if broadcast.state in UNSTARTED and meant.value == LISTED_ONE:
         await _preview(turn, broadcast)
-    elif broadcast.state in ("draft", "scheduled"):
-        await turn.show(draft_screen(turn.t, broadcast, await subjects_of(turn)))
     else:
-        await turn.show(progress_screen(turn.t, broadcast))
+        await _show(turn, broadcast)
+
+
+async def _show(turn: Turn, broadcast: Broadcast, *, below: bool = False) -> None:
+    if broadcast.state in UNSTARTED:
+        await turn.show(draft_screen(turn.t, broadcast, await subjects_of(turn)), below=below)
+    else:
+        await turn.show(progress_screen(turn.t, broadcast), below=below)
 
 
 async def _commanded(turn: Turn, meant: OfBroadcast) -> Broadcast:

@@ -102,6 +102,31 @@ async def test_what_nobody_should_see_is_cancelled_before_it_starts(
     assert not copies(student, "Not yet")
 
 
+async def test_a_typo_is_mended_by_writing_the_message_anew(center: DataCenter, service: Service, bank: Bank) -> None:
+    [student] = await people(center, service, 4, "Гриша")
+    admin = await administrator(center, service, "Sloppy")
+    admin.write("/broadcast")
+    await admin.sees("A mass message")
+    admin.write("Tomorow")
+    await admin.sees("It goes to")
+    await admin.press("4")
+    await admin.sees("It goes to 1 person")
+    await admin.press("Write it anew")
+    await admin.sees("it takes the place of this one")
+    await admin.press("No, back to it")
+    await admin.sees("It goes to 1 person")
+    await admin.press("Write it anew")
+    admin.send_photo(picture())
+    await admin.sees("It needs words")
+    admin.send_photo(picture(), "Tomorrow, really")
+    await admin.sees("It goes to 1 person")
+    await admin.press("Start now")
+    await admin.sees("sent: 1", timeout=30)
+    [copy] = copies(student, "Tomorrow, really")
+    assert copy.photo is not None
+    assert not copies(student, "Tomorow")
+
+
 async def test_what_was_started_or_has_its_time_is_cancelled_only_after_a_question(
     center: DataCenter, service: Service, guest: Client, bank: Bank
 ) -> None:
