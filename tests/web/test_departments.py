@@ -274,6 +274,7 @@ async def test_a_subject_is_declared_in_a_page_and_takes_questions_at_once(
         await page.get_by_label("составить пару").or_(page.locator("input[name=kinds][value=match]")).first.uncheck()
         await person.press_named("Сохранить")
         await person.sees("Физика")
+        await expect(page.get_by_text("Вопросов пока нет: заполните таблицу")).to_be_visible()
         await person.go(f"/bank/subjects/{slug}/declaration")
         await page.locator("#topic-1-slug").fill("Wrong slug")
         await page.locator("#topic-1-ru").fill("Тема")
