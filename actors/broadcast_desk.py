@@ -46,7 +46,6 @@ LONGEST_CAPTION = 1024
 FURTHEST_START = timedelta(days=366)
 KEPT = timedelta(days=90)  # after the end it is known who got it; then only how many
 LINK = re.compile(r"(?:https?|tg|mailto|tel):\S+", re.IGNORECASE)
-NOBODY = "Nobody would get it: none of these is reached by Telegram and wants messages"
 UNSTARTED = ("draft", "scheduled")
 OPTIONAL = ("entities", "image", "start_at")
 PICTURES_AT_ONCE = 2  # decoded, for each may take a hundred megabytes
@@ -68,8 +67,8 @@ class BroadcastDesk:
         self._decoding = asyncio.Semaphore(PICTURES_AT_ONCE)
 
     async def create(self, message: CreateBroadcast) -> Broadcast:
-        """Raises Invalid: nothing to see, a caption or a picture that Telegram would not take, nobody to get it,
-        a start that has passed.
+        """Raises Invalid: nothing to see, a caption or a picture that Telegram would not take, a start that has
+        passed. That it would reach nobody now is no fault: whom it goes to is listed when it starts.
         """
         now = moment(self._clock())
         recipients = await self._checked(message, now)
@@ -101,10 +100,7 @@ class BroadcastDesk:
                 raise _invalid("start_at", f"This has passed; it is {now:%Y-%m-%dT%H:%M:%SZ} now")
             if message.start_at - now > FURTHEST_START:
                 raise _invalid("start_at", f"At most {FURTHEST_START.days} days from now")
-        recipients = await sql.count_audience(self._pool, message.audience, now)
-        if recipients == 0:
-            raise _invalid("audience", NOBODY)
-        return recipients
+        return await sql.count_audience(self._pool, message.audience, now)
 
     async def count_audience(self, message: CountAudience) -> AudienceCount:
         return AudienceCount(recipients=await sql.count_audience(self._pool, message.audience, moment(self._clock())))

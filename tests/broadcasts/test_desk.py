@@ -49,9 +49,10 @@ async def test_a_start_that_has_passed_or_is_far_away_is_refused(stand: Stand, a
     assert await refused(stand, start_at=NOON + ahead) == {"start_at"}
 
 
-async def test_an_audience_of_nobody_is_refused(stand: Stand) -> None:
+async def test_one_that_would_reach_nobody_yet_is_kept(stand: Stand) -> None:
     await stand.people(1, grade=9)
-    assert await refused(stand, audience=m.Audience(grades=(10,))) == {"audience"}
+    told = await stand.show(await stand.create(audience=m.Audience(grades=(10,))))
+    assert (told.state, told.recipients) == ("draft", 0)
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])

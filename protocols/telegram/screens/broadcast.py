@@ -38,7 +38,7 @@ from protocols.messages import (
 from protocols.telegram.callbacks import BroadcastVerb, Go, OfBroadcast, subject_token
 from protocols.telegram.courier import outgoing
 from protocols.telegram.markup import bold, join, utf16_len
-from protocols.telegram.screens.mass_words import STATES, WAITING, problem_told, reasons_told
+from protocols.telegram.screens.mass_words import NOBODY, STATES, WAITING, problem_told, reasons_told
 from protocols.telegram.screens.refusals import sorry
 from protocols.telegram.screens.screen import Screen, key, paragraphs, rows, to_menu
 from protocols.telegram.screens.start import GRADES
@@ -85,6 +85,7 @@ def compose_screen(t: Texts, latest: Sequence[Broadcast], notice: str = "") -> S
 def draft_screen(t: Texts, broadcast: Broadcast, subjects: Sequence[ShownSubject]) -> Screen:
     """One that is not started: whom it goes to."""
     people = t.plural("It goes to {n} person.", "It goes to {n} people.", broadcast.recipients)
+    nobody = "" if broadcast.recipients else t(NOBODY)
     when = (
         t("It starts by itself: {moment}", moment=t.moment(broadcast.start_at))
         if broadcast.start_at is not None
@@ -112,7 +113,9 @@ def draft_screen(t: Texts, broadcast: Broadcast, subjects: Sequence[ShownSubject
     ]
     everyone = key(("✓ " if audience == Audience() else "") + t("Everyone"), _of("everyone", broadcast))
     return Screen(
-        paragraphs(bold(people), when, t("Narrow it by grade, by subjects they have trained, or by who was here:")),
+        paragraphs(
+            bold(people), nobody, when, t("Narrow it by grade, by subjects they have trained, or by who was here:")
+        ),
         (
             (everyone,),
             *rows(grades, 6),
@@ -268,8 +271,6 @@ async def _preview(turn: Turn, broadcast: Broadcast) -> None:
 
 
 def _trouble(t: Texts, places: set[str]) -> str:
-    if "audience" in places:
-        return t("Nobody can be reached yet: nobody has written to the bot, or wants messages.")
     if "image" in places:
         return t("Telegram would not take this picture. Send it as a photo, please.")
     return t("This cannot be sent: a text has up to 4096 characters, below a picture up to 1024.")
@@ -313,12 +314,9 @@ async def press(turn: Turn, meant: OfBroadcast) -> None:
     match meant.verb:
         case "everyone" | "grade" | "subject" | "active":
             audience = await _changed(turn, broadcast.audience, meant)
-            try:
-                broadcast = await turn.ask(
-                    ChangeBroadcast(user=turn.user, broadcast=meant.broadcast, audience=audience), Broadcast
-                )
-            except Invalid:
-                await turn.toast(turn.t("That would be nobody."))
+            broadcast = await turn.ask(
+                ChangeBroadcast(user=turn.user, broadcast=meant.broadcast, audience=audience), Broadcast
+            )
         case "start" | "pause" | "resume" | "cancel":
             broadcast = await _commanded(turn, meant)
         case "rewrite" if broadcast.state in UNSTARTED:

@@ -24,6 +24,7 @@ WAITING: Final[dict[Waiting, str]] = {
     "telegram": mark("Telegram does not answer; it goes on by itself."),
     "database": mark("The database does not answer; it goes on by itself."),
 }
+NOBODY: Final = mark("So far nobody would get it: none of these is reached by Telegram and wants messages.")
 REASONS: Final = {
     "blocked": mark("have blocked the bot"),
     "deleted": mark("have left Telegram"),

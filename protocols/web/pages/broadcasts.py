@@ -13,7 +13,7 @@ from protocols import messages as m
 from protocols.catalogue import mark
 from protocols.http.application import STREAMS
 from protocols.telegram.markup import styled
-from protocols.telegram.screens.mass_words import STATES, WAITING, problem_told, reasons_told
+from protocols.telegram.screens.mass_words import NOBODY, STATES, WAITING, problem_told, reasons_told
 from protocols.web.application import Page
 from protocols.web.markup import telegram_html
 from protocols.web.rendering import faults, render, see
@@ -24,7 +24,7 @@ TROUBLES: Final = {
     "text": mark("A text has 1 to 4096 characters, below a picture up to 1024."),
     "image": mark("Telegram would not take this picture: it takes PNG and JPEG of up to 10 MB."),
     "buttons": mark("A button has a title, and an address that begins with https:// or a subject."),
-    "audience": mark("Nobody would get it: nobody of these is reached by Telegram and wants messages."),
+    "audience": mark("Users are named by their numbers, with commas between them; days are 1 to 3660."),
     "start_at": mark("This time has passed, or is too far away."),
 }
 COMMANDS: Final[dict[str, type[m.BroadcastCommand]]] = {
@@ -96,6 +96,7 @@ async def _compose(
         status=422 if refusal else 200,
         subjects=subjects.items,
         count=count,
+        NOBODY=NOBODY,
         kept=kept,
         seen=telegram_html(text, entities),
         buttons=[button["text"] for button in _buttons(visit, kept)],
@@ -226,6 +227,7 @@ async def _broadcast(visit: Visit, problem: str | None = None, status: int = 200
         reasons=reasons_told(visit.t, shown),
         STATES=STATES,
         WAITING=WAITING,
+        NOBODY=NOBODY,
     )
 
 
