@@ -29,7 +29,8 @@ import checks
 from actors import exports
 from actors.accounts import CACHE_SECONDS, add_user
 from actors.bank import Bank
-from actors.bank_desk import BankDesk, Progress
+from actors.bank_desk import BankDesk
+from actors.bank_files import Progress
 from actors.passwords import Passwords
 from databases import EXPECTED_FAILURES, Connections, addresses, connections
 from protocols import messages as m
@@ -201,7 +202,7 @@ def _write(file: Path, content: bytes) -> None:
 @asynccontextmanager
 async def _desk(settings: Settings) -> AsyncIterator[BankDesk]:
     async with _connected(settings) as connected:
-        desk = BankDesk(connected.client, connected.database, Bank())
+        desk = BankDesk(connected.mongo_url, connected.client, connected.database, Bank())
         try:
             await desk.refresh()
             yield desk

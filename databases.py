@@ -56,6 +56,7 @@ class Connections:
     """The databases: migrated, prepared, answering."""
 
     postgres_url: str
+    mongo_url: str
     postgres: pool.Pool
     client: mongo.Client
     database: mongo.Database
@@ -117,7 +118,7 @@ async def connections(settings: Settings, *, own_folder: bool) -> AsyncIterator[
             await questions.prepare(database)
         except PyMongoError as error:
             raise Unusable(trouble("mongo", settings.mongo, error)) from error
-        yield Connections(postgres_url, pg, client, database)
+        yield Connections(postgres_url, mongo_url, pg, client, database)
 
 
 def trouble(section: str, server: Server, error: Exception) -> str:

@@ -111,7 +111,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         background = await stack.enter_async_context(_background())
 
         bank = Bank()
-        desk = BankDesk(connected.client, database, bank)
+        desk = BankDesk(connected.mongo_url, connected.client, database, bank)
         stack.callback(desk.close)
         await desk.refresh()
         if settings.bank.demo:

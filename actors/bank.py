@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from pydantic import TypeAdapter
 
@@ -84,13 +83,6 @@ class Bank:
         """Where the question of this number stands; KeyError if there is none."""
         packed = self._packed[number]
         return Place(packed.subject, packed.topic, packed.kind, packed.difficulty, packed.id, packed.archived)
-
-    def contents(self, subject: str, limit: int, *, without: Container[str]) -> list[tuple[str, bytes]]:
-        """The newest questions of a subject, archived ones and some ids left out: id and content, packed."""
-        numbers = reversed(self._numbers.get(subject, {}).values())
-        members = (self._packed[number] for number in numbers)
-        found = ((one.id, one.content) for one in members if not one.archived and one.id not in without)
-        return list(islice(found, limit))
 
     def find(self, id: str, subject: str | None = None) -> int:
         """The number of the question with a department's own id.

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
-from array import array
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,12 +18,11 @@ from typing import Final
 import structlog
 
 from actors.audit import AuditLog
-from actors.bank_desk import BankDesk, Examined, Progress, preview_of
+from actors.bank_desk import BankDesk, preview_of
+from actors.bank_files import Progress, Spool, importable
 from actors.training.views import moment
 from protocols import messages as m
 from storage import is_transient
-from storage.banks.advice import MOST_OF_A_SORT
-from storage.mongo.questions import unpack
 
 log = structlog.get_logger()
 
@@ -50,10 +48,7 @@ class _Check:
     report: m.BankReport | None = None
     reason: str | None = None
     subject: str = ""
-    topics: tuple[m.Topic, ...] = ()
-    ends: array[int] = field(default_factory=lambda: array("Q"))  # of each question in the file `questions`
-    places: tuple[str, ...] = ()
-    media_types: dict[str, str] = field(default_factory=dict)
+    spool: Spool | None = None
 
 
 class BankChecks:
@@ -124,7 +119,7 @@ class BankChecks:
         check = self._find(message)
         if check.state in BUSY:
             raise m.Conflict(f"{check.message.name} is busy: wait until that is done.", state=check.state)
-        if check.report is None or check.report.subject is None or (check.report.errors and not message.partial):
+        if check.report is None or not importable(check.report, partial=message.partial):
             raise m.Conflict(f"{check.message.name} has errors: nothing was imported.", state=check.state)
         check.state, check.stage, check.done, check.total = "importing", "examining", 0, 0
         self._begin(check, self._import(check, message))
@@ -139,7 +134,7 @@ class BankChecks:
     async def picture(self, message: m.ShowCheckedPicture) -> m.File:
         """Raises NotFound."""
         check = self._find(message)
-        media_type = check.media_types.get(message.picture)
+        media_type = check.spool.media_types.get(message.picture) if check.spool else None
         if media_type is None:
             return await self._desk.show_file(m.ShowFile(file=message.picture))
         content = await asyncio.to_thread((check.folder / "pictures" / message.picture).read_bytes)
@@ -150,15 +145,13 @@ class BankChecks:
     async def _examine(self, check: _Check) -> None:
         async with self._one_content:
             message = m.ValidateBank(**await self._upload(check))
-            examined, report = await self._desk.examine_bank(message, _into(check))
-            await asyncio.to_thread(_spooled, check, examined)
+            report, check.spool = await self._desk.spool_bank(message, check.folder, _into(check))
             if report.subject is not None and report.updated + report.unchanged:
-                known = await self._unchosen(report.subject)
-                warned = await asyncio.to_thread(unchosen_options, examined, known)
+                unchosen = await self._unchosen(report.subject)
+                warned = await self._desk.unchosen_options(message.name, check.spool, unchosen)
                 report = report.model_copy(update={"warnings": (*report.warnings, *warned)})
         check.report = report
         check.subject = report.subject or ""
-        check.topics = examined.subject.topics if examined.subject is not None else ()
         check.state = "checked"
 
     async def _import(self, check: _Check, asked: m.ImportChecked) -> None:
@@ -240,20 +233,9 @@ def _shown(check: _Check) -> m.BankCheck:
         total=check.total,
         report=check.report,
         reason=check.reason,
-        topics=check.topics,
+        topics=check.spool.topics if check.spool else (),
         expires_at=moment(check.expires_at),
     )
-
-
-def unchosen_options(examined: Examined, known: Mapping[str, Mapping[str, str]]) -> list[m.EntryError]:
-    """Warnings about options that nobody has chosen, and that the file leaves as they are."""
-    found = []
-    for draft, where in zip(examined.drafts, examined.places, strict=True):
-        for at, option in enumerate(unpack(draft.content).get("options", ()) if draft.id in known else ()):
-            if known[draft.id].get(option["id"]) == option["text"]:
-                told = f"nobody chooses option {option['id']}; is it too plainly wrong?"
-                found.append(m.EntryError(where=where, path=f"options.{at}", message=told))
-    return found[:MOST_OF_A_SORT]
 
 
 def _emptied(folder: Path) -> None:
@@ -266,30 +248,14 @@ def _written(folder: Path, content: bytes) -> None:
     (folder / "upload").write_bytes(content)
 
 
-def _spooled(check: _Check, examined: Examined) -> None:
-    """Put the good questions and their pictures into the folder."""
-    with (check.folder / "questions").open("wb") as file:
-        for draft in examined.drafts:
-            file.write(draft.content)
-            check.ends.append(file.tell())
-    check.places = examined.places
-    pictures = check.folder / "pictures"
-    pictures.mkdir()
-    for name, (content, media_type) in examined.pictures.items():
-        (pictures / name).write_bytes(content)
-        check.media_types[name] = media_type
-
-
 def _page(check: _Check, after: int, limit: int) -> m.CheckedQuestions:
-    total = len(check.ends) if check.state != "examining" else 0
-    items = []
-    if after < total:
-        with (check.folder / "questions").open("rb") as file:
-            begin = check.ends[after - 1] if after else 0
-            file.seek(begin)
-            for place in range(after, min(after + limit, total)):
-                content = file.read(check.ends[place] - begin)
-                begin = check.ends[place]
-                shown = preview_of(content, check.subject)
-                items.append(m.CheckedQuestion(place=place, where=check.places[place], preview=shown))
-    return m.CheckedQuestions(items=tuple(items), total=total)
+    spool = check.spool
+    if spool is None or check.state == "examining":
+        return m.CheckedQuestions(items=(), total=0)
+    last = min(after + limit, len(spool.ends))
+    contents = spool.contents(after, last) if after < last else ()
+    items = tuple(
+        m.CheckedQuestion(place=place, where=spool.places[place], preview=preview_of(content, check.subject))
+        for place, content in enumerate(contents, after)
+    )
+    return m.CheckedQuestions(items=items, total=len(spool.ends))

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import gc
-import multiprocessing
-import resource
 import shutil
-import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 import orjson
 import structlog
 from pydantic import ValidationError
 
+from actors import bank_files
 from actors.bank import QUESTION, Bank
+from actors.bank_files import Progress, Spool, WithPictures, importable, with_pictures
+from actors.bank_process import BankProcess, unwatched
 from actors.training.views import key_of, unmixed
 from protocols.messages import (
     AnyQuestion,
     ArchiveQuestion,
     BankDownload,
-    BankFormat,
     BankQuestion,
     BankQuestions,
     BankReport,
@@ -62,109 +55,45 @@ from protocols.messages import (
     ShownTopic,
     ShowSubject,
     ShowSubjectSchema,
-    SkippedEntry,
     Subject,
     Subjects,
-    Unavailable,
     ValidateBank,
-    images_of,
-    with_images,
 )
-from storage.banks import BankFile, BankFileError, Entry, read
-from storage.banks.advice import advise
+from storage.banks import BankFile, BankFileError, Entry
 from storage.banks.check import check
 from storage.banks.export import MEDIA_TYPES, export
 from storage.banks.faults import faults
-from storage.banks.pictures import FILE_ID, PictureError, resolve
+from storage.banks.pictures import FILE_ID
 from storage.banks.subjects import json_schema
 from storage.banks.workbook_writer import errors_beside, template
 from storage.mongo import counters, imports, questions
 from storage.mongo.client import Client, Database, is_transient
-from storage.mongo.questions import Difference, Draft, Kept, Origin, draft, unpack
+from storage.mongo.questions import Kept, Origin, draft, unpack
 
 log = structlog.get_logger()
 
-Result = TypeVar("Result")
-# Told of long work: what is being done, how much of it is, and of how much; 0 of 0 where that is not known.
-Progress: TypeAlias = Callable[[str, int, int], None]
-
 REFRESH_SECONDS = 2.0
-EXAMINE_SECONDS = 300.0
-EXAMINER_BYTES = 4 << 30  # of addresses; a file that needs more is refused
 SPOOLED_AT_ONCE = 500
-LONGEST_NAME = 200  # of a file, in the history of its questions
-MOST_COMPARED = 50_000  # questions of the bank that a file is compared with
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-
-def _unwatched(what: str, done: int, total: int) -> None:
-    """Nobody looks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """A file that was read and checked. `subject` is None where it is not known whose questions these are.
-
-    `places` says of each of `drafts` where it stands. `pictures` are the files to keep for the questions, by id:
-    content and media type.
-    """
-
-    format: BankFormat | None
-    total: int
-    subject: Subject | None
-    drafts: tuple[Draft, ...]
-    places: tuple[str, ...]
-    pictures: dict[str, tuple[bytes, str]]
-    skipped: tuple[SkippedEntry, ...]
-    errors: tuple[EntryError, ...]
-    warnings: tuple[EntryError, ...] = ()
-    inside: str | None = None
-
-    def report(self, difference: Difference) -> BankReport:
-        return BankReport(
-            subject=self.subject.slug if self.subject else None,
-            format=self.format,
-            inside=self.inside,
-            total=self.total,
-            valid=len(self.drafts),
-            added=difference.added,
-            updated=difference.updated,
-            unchanged=difference.unchanged,
-            skipped=self.skipped,
-            errors=self.errors,
-            warnings=self.warnings,
-        )
 
 
 class BankDesk:
-    """`client` and `database` are MongoDB's. Files are read in a process of their own: they may be large and odd."""
+    """`client` and `database` are MongoDB's, at `url`."""
 
-    def __init__(self, client: Client, database: Database, bank: Bank) -> None:
+    def __init__(self, url: str, client: Client, database: Database, bank: Bank) -> None:
         self._client = client
         self._database = database
         self._bank = bank
+        self._process = BankProcess(url)
         self._revision = 0
         self._listed: dict[Language, Subjects] = {}  # asked for with each question that is shown
         self._refreshing = asyncio.Lock()
         self._changing = asyncio.Lock()  # one change at a time: each starts from what the one before has left
-        self._examining = asyncio.Lock()
-        self._examiner: ProcessPoolExecutor | None = None
         self._exports: tempfile.TemporaryDirectory[str] | None = None
 
     def close(self) -> None:
-        self._end_examiner()
+        self._process.close()
         if self._exports is not None:
             self._exports.cleanup()
-
-    def _end_examiner(self) -> None:
-        """End the process even in the middle of a file: nothing depends on it."""
-        examiner, self._examiner = self._examiner, None
-        if examiner is not None:
-            # Only the executor knows its process; from Python 3.14 on it ends it itself (kill_workers).
-            processes = list((examiner._processes or {}).values())
-            examiner.shutdown(wait=False, cancel_futures=True)
-            for process in processes:
-                process.kill()
 
     # --- The bank in memory -----------------------------------------------------------------------------------
 
@@ -227,91 +156,69 @@ class BankDesk:
 
     # --- Files ------------------------------------------------------------------------------------------------
 
-    async def validate_bank(self, message: ValidateBank, progress: Progress = _unwatched) -> BankReport:
+    async def validate_bank(self, message: ValidateBank, progress: Progress = unwatched) -> BankReport:
         """What importing the file would do."""
-        return (await self.examine_bank(message, progress))[1]
+        progress("examining", 0, 0)
+        return await self._process.run(message.name, partial(bank_files.validate, message, self._known()), progress)
 
-    async def examine_bank(self, message: ValidateBank, progress: Progress = _unwatched) -> tuple[Examined, BankReport]:
-        """The same, with the good questions of the file."""
-        async with self._examining:
-            examined = await self._examine(message, progress)
-            examined = replace(examined, warnings=await self._advice(message.name, examined))
-        if examined.subject is None:
-            return examined, examined.report(Difference(0, 0, 0))
-        difference = await questions.compare(self._database, examined.subject.slug, examined.drafts)
-        return examined, examined.report(difference)
+    async def spool_bank(
+        self, message: ValidateBank, folder: Path, progress: Progress = unwatched
+    ) -> tuple[BankReport, Spool]:
+        """The same, with the good questions of the file put into a folder."""
+        progress("examining", 0, 0)
+        work = partial(bank_files.validate_and_spool, message, self._known(), folder)
+        return await self._process.run(message.name, work, progress)
 
-    async def import_bank(self, message: ImportBank, progress: Progress = _unwatched) -> BankReport:
+    async def unchosen_options(
+        self, name: str, spool: Spool, unchosen: Mapping[str, Mapping[str, str]]
+    ) -> list[EntryError]:
+        """Warnings as `bank_files.unchosen_options` has them."""
+        return await self._process.run(name, partial(bank_files.unchosen_options, spool, unchosen))
+
+    async def import_bank(self, message: ImportBank, progress: Progress = unwatched) -> BankReport:
         """Raises Invalid, with the report, when there are errors and the import is not partial."""
+        progress("examining", 0, 0)
         async with self._changing:
             await self.refresh()
-            return await self._import(message, progress)
-
-    async def _import(self, message: ImportBank, progress: Progress) -> BankReport:
-        async with self._examining:
-            examined = await self._examine(message, progress)
-            if examined.subject is None or (examined.errors and not message.partial):
-                examined = replace(examined, warnings=await self._advice(message.name, examined))
-                raise _refusal(message.name, examined)
-            # The other processor looks for what is alike while the database stores.
-            advising = asyncio.create_task(self._advice(message.name, examined))
-            try:
-                difference = await self._store(message, examined.subject, examined, progress)
-                with suppress(Unavailable):  # which is in the log; what was stored must not be told as refused
-                    examined = replace(examined, warnings=await advising)
-                return examined.report(difference)
-            finally:
-                advising.cancel()
-
-    async def _store(self, message: ImportBank, subject: Subject, examined: Examined, progress: Progress) -> Difference:
-        for name, (content, media_type) in examined.pictures.items():
-            await questions.store_file(self._database, name, content, media_type)
-        total = len(examined.drafts)
-        done = 0
-
-        def advanced(more: int) -> None:
-            nonlocal done
-            done += more
-            progress("storing", done, total)
-
-        progress("storing", 0, total)
-        origin = Origin(message.user, "imported", message.name[:LONGEST_NAME])
-        difference = await questions.store(
-            self._client, self._database, subject, examined.drafts, advanced=advanced, origin=origin
-        )
-        await self.refresh()
+            work = partial(bank_files.import_file, message, self._known())
+            report = await self._process.run(message.name, work, progress)
+            await self.refresh()
+        if not importable(report, partial=message.partial):
+            raise _refusal(message.name, report)
         log.info(
             "questions were imported",
-            subject=subject.slug,
+            subject=report.subject,
             by=message.user,
-            added=difference.added,
-            updated=difference.updated,
+            added=report.added,
+            updated=report.updated,
         )
-        return difference
+        return report
 
     async def mark_errors(self, message: MarkBankErrors) -> File:
         """A copy of the uploaded workbook with its errors beside the cells."""
-        async with self._examining:
-            report = (await self._examine(message, _unwatched)).report(Difference(0, 0, 0))
-        return await self.write_beside(message, report.errors)
+        return await self._beside(message.name, partial(bank_files.mark_errors, message, self._known()))
 
     async def write_beside(self, message: ValidateBank, errors: tuple[EntryError, ...]) -> File:
         """A copy of the uploaded workbook with `errors` beside the cells."""
-        async with self._examining:
-            try:
-                content = await self._in_examiner(message.name, partial(errors_beside, message.content, errors))
-            except BankFileError as error:
-                raise Invalid(f"{message.name}: {error.message}") from None
+        return await self._beside(message.name, partial(errors_beside, message.content, errors))
+
+    async def _beside(self, name: str, work: Callable[[], bytes]) -> File:
+        try:
+            content = await self._process.run(name, work)
+        except BankFileError as error:
+            raise Invalid(f"{name}: {error.message}") from None
         return File(content=content, media_type=MEDIA_TYPES["xlsx"])
+
+    def _known(self) -> dict[str, Subject]:
+        return {subject.slug: subject for subject in self._bank.subjects()}
 
     async def show_template(self, message: ShowBankTemplate) -> File:
         """A workbook to be filled in for a subject."""
         subject = self._subject(message.subject)
-        async with self._examining:
-            content = await self._in_examiner("the template", partial(template, subject))
+        content = await self._process.run("the template", partial(template, subject))
         return File(content=content, media_type=MEDIA_TYPES["xlsx"])
 
-    async def export_bank(self, message: ExportBank, progress: Progress = _unwatched) -> BankDownload:
+    async def export_bank(self, message: ExportBank, progress: Progress = unwatched) -> BankDownload:
         """A selection as a file, which is of whoever asked, or gone when the desk closes."""
         subject = self._subject(message.subject)
         if self._exports is None:
@@ -320,9 +227,8 @@ class BankDesk:
         try:
             count = await self._fill(spool, message, progress)
             progress("writing", 0, 0)
-            async with self._examining:
-                work = partial(export, spool, subject, message.format)
-                done = await self._in_examiner(f"the export of {subject.slug}", work)
+            work = partial(export, spool, subject, message.format)
+            done = await self._process.run(f"the export of {subject.slug}", work)
             kept = spool.with_name(f"{spool.name}.{done.suffix}")
             await asyncio.to_thread(done.file.replace, kept)
         finally:
@@ -359,35 +265,6 @@ class BankDesk:
                 progress("reading", count, 0)
         await asyncio.to_thread(_append, lines, batch)
         return count
-
-    async def _examine(self, message: ValidateBank, progress: Progress) -> Examined:
-        """The caller holds `_examining`, and lets go of it only after `_advice`, if it wants that: the examiner
-        remembers one file.
-        """
-        progress("examining", 0, 0)
-        known = {subject.slug: subject for subject in self._bank.subjects()}
-        return await self._in_examiner(message.name, partial(examine, message, known))
-
-    async def _advice(self, name: str, examined: Examined) -> tuple[EntryError, ...]:
-        """All warnings about the file that was examined last."""
-        if examined.subject is None:
-            return examined.warnings
-        own = {one.id for one in examined.drafts}
-        others = self._bank.contents(examined.subject.slug, MOST_COMPARED, without=own)
-        return (*examined.warnings, *await self._in_examiner(name, partial(advise_on_last, others)))
-
-    async def _in_examiner(self, name: str, work: Callable[[], Result]) -> Result:
-        if self._examiner is None:
-            self._examiner = ProcessPoolExecutor(
-                1, mp_context=multiprocessing.get_context("spawn"), initializer=_bound_and_die_with_the_service
-            )
-        try:
-            running = asyncio.get_running_loop().run_in_executor(self._examiner, work)
-            return await asyncio.wait_for(running, EXAMINE_SECONDS)
-        except (BrokenProcessPool, TimeoutError, MemoryError):
-            self._end_examiner()
-            log.exception("a bank file could not be examined", name=name)
-            raise Unavailable(f"{name} takes too much time or memory.", 60) from None
 
     # --- Single questions -------------------------------------------------------------------------------------
 
@@ -433,7 +310,7 @@ class BankDesk:
         await self.refresh()
         return await self._show(number)
 
-    async def _changed(self, message: ChangeQuestion) -> tuple[int, Subject, _WithPictures]:
+    async def _changed(self, message: ChangeQuestion) -> tuple[int, Subject, WithPictures]:
         """The number of the question, its subject, and it with the changes. Raises Invalid."""
         number = self._bank.find(message.question, message.subject)
         kept = await questions.kept(self._database, number)
@@ -445,7 +322,7 @@ class BankDesk:
         subject = self._subject(kept.subject)
         file = BankFile(format="json", subject=kept.subject, entries=[Entry(kept.id, content)])
         checked = check(file, subject, None)
-        pictures, errors = _pictures_of(checked.questions, None, {})
+        pictures, errors = with_pictures(checked.questions, None, {})
         wrong = (*checked.errors, *errors)
         if wrong:
             raise Invalid(
@@ -522,13 +399,13 @@ class BankDesk:
         return found
 
 
-def _refusal(name: str, examined: Examined) -> Invalid:
-    many = "an error" if len(examined.errors) == 1 else f"{len(examined.errors)} errors"
+def _refusal(name: str, report: BankReport) -> Invalid:
+    many = "an error" if len(report.errors) == 1 else f"{len(report.errors)} errors"
     return Invalid(
         f"Nothing was imported: {name} has {many}. Mend what `errors` names, "
         "or import only the good questions with ?partial=true.",
-        examined.errors,
-        **examined.report(Difference(0, 0, 0)).model_dump(mode="json", exclude={"errors"}),
+        report.errors,
+        **report.model_dump(mode="json", exclude={"errors"}),
     )
 
 
@@ -579,96 +456,3 @@ def _shown(kept: Kept, counted: tuple[int, int]) -> BankQuestion:
         updated_at=kept.updated_at,
         statistics=Counters(answered=counted[0], correct=counted[1]),
     )
-
-
-# --- In the examining process ---------------------------------------------------------------------------------
-
-
-def _bound_and_die_with_the_service() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (EXAMINER_BYTES, EXAMINER_BYTES))
-    # A file becomes a million values that hold no cycles: to search them for some again and again takes half the time.
-    gc.disable()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends this process itself
-
-
-# What was examined last: the advice on it is asked for when it is known what else is in the bank.
-_last: list[tuple[str, AnyQuestion]] = []
-
-
-def examine(message: ValidateBank, known: dict[str, Subject]) -> Examined:
-    """Read and check a file; `known` are the subjects that there are."""
-    _last.clear()
-    bank: BankFile | None = None
-    try:
-        bank = read(message.content, name=message.name, subject=message.subject, format=message.format)
-        slug = bank.declaration.slug if bank.declaration else bank.subject
-        checked = check(bank, known.get(slug or ""), message.subject)
-    except BankFileError as error:
-        errors = tuple(error.errors) or (EntryError(where="file", path="", message=str(error)),)
-        return Examined(bank.format if bank else message.format, 0, None, (), (), {}, (), errors)
-    folder = Path(message.folder) if message.folder is not None else None
-    pictures, errors_of_pictures = _pictures_of(checked.questions, folder, bank.pictures)
-    _last.extend(checked.questions)
-    return Examined(
-        bank.format,
-        len(bank.entries) + len(bank.skipped) + len({error.where for error in bank.errors}),
-        checked.subject,
-        tuple(map(draft, pictures.questions)),
-        pictures.places,
-        pictures.files,
-        tuple(bank.skipped),
-        (*checked.errors, *errors_of_pictures),
-        tuple(bank.warnings),
-        bank.inside,
-    )
-
-
-def advise_on_last(others: Sequence[tuple[str, bytes]]) -> list[EntryError]:
-    """Warnings about the file that was examined last; `others` are questions of the bank as they are kept, by id."""
-    warnings = advise(_last, ((own_id, _texts(unpack(content))) for own_id, content in others))
-    _last.clear()
-    gc.collect()
-    return warnings
-
-
-def _texts(content: dict[str, Any]) -> list[str]:
-    """As `storage.banks.advice.texts_of` has it."""
-    said = [content["text"]]
-    said += [choice["text"] for side in ("left", "right") for choice in content.get(side, ())]
-    said += sorted(option["text"] for option in content.get("options", ()))
-    if "image" in content:
-        said.append(content["image"])
-    return said
-
-
-@dataclass(frozen=True, slots=True)
-class _WithPictures:
-    """Questions that name their pictures by the ids of files, and those files: content and media type by id."""
-
-    questions: tuple[AnyQuestion, ...]
-    places: tuple[str, ...]
-    files: dict[str, tuple[bytes, str]]
-
-
-def _pictures_of(
-    checked: list[tuple[str, AnyQuestion]], folder: Path | None, beside: Mapping[str, bytes]
-) -> tuple[_WithPictures, list[EntryError]]:
-    ready: list[AnyQuestion] = []
-    places: list[str] = []
-    files: dict[str, tuple[bytes, str]] = {}
-    errors: list[EntryError] = []
-    for where, question in checked:
-        names: dict[str, str] = {}
-        try:
-            for reference in images_of(question):
-                picture = resolve(reference, folder, beside)
-                if picture is not None:
-                    names[reference] = questions.file_id(picture.content)
-                    files[names[reference]] = (picture.content, picture.media_type)
-        except PictureError as error:
-            errors.append(EntryError(where=where, path="image", message=str(error)))
-            continue
-        ready.append(with_images(question, names))
-        places.append(where)
-    return _WithPictures(tuple(ready), tuple(places), files), errors

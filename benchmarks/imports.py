@@ -5,7 +5,8 @@
 The departments' desk on an embedded MongoDB: a file is read, checked, compared and stored as a whole, then imported
 once more, when nothing may change. Beside it, in the same run and on the same server, the same questions are inserted
 one after the other through motor, each acknowledged as the service has it, before and after. What reading and checking
-take by themselves is measured beside it. The peak of memory is that of the process that reads, and of this one.
+take by themselves is measured beside it. The peak of memory is that of the process that imports, and of this one; the
+longest pause is that of this one's event loop, which is how long an import keeps a student waiting at most.
 """
 
 from __future__ import annotations
@@ -117,17 +118,17 @@ async def measure(count: int, console: Console) -> bool:
         async with Engines(folder / "data", postgres=False) as endpoints:
             client = mongo.connect(endpoints.mongo_url)
             try:
-                return await _measure(client, count, folder, console)
+                return await _measure(endpoints.mongo_url, client, count, folder, console)
             finally:
                 client.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _measure(client: mongo.Client, count: int, folder: Path, console: Console) -> bool:
+async def _measure(url: str, client: mongo.Client, count: int, folder: Path, console: Console) -> bool:
     database = mongo.database(client)
     await questions.prepare(database)
-    desk = BankDesk(client, database, Bank())
+    desk = BankDesk(url, client, database, Bank())
     try:
         # As in a service that runs: the process that reads files is there from the first one on.
         await desk.import_bank(ImportBank(user=0, content=file_of("aiken", "first", 1, folder), subject="first"))
@@ -142,7 +143,8 @@ async def _measure_formats(
     good = True
     console.print(
         f"{count} questions; questions a second, wanted whole: {WANTED:.0f} times as many as one by one\n\n"
-        "format        file    read   check   store   whole   again  one by one  store/one  whole/one  reader / desk"
+        "format        file    read   check   store   whole   again  one by one  store/one  whole/one"
+        "  importer / desk      pause"
     )
     for format in get_args(BankFormat):
         slug = f"bank-{format}"
@@ -150,14 +152,14 @@ async def _measure_formats(
         singly = await one_by_one(database, ONE_BY_ONE)
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
             reading, checking = await asyncio.get_running_loop().run_in_executor(pool, parts, content, slug)
-        spent, storing, reader, added = await _import(desk, slug, content, console)
-        again, _, _, unchanged = await _import(desk, slug, content, console)
+        spent, storing, importer, pause, added = await _import(desk, slug, content, console)
+        again, _, _, _, unchanged = await _import(desk, slug, content, console)
         singly = (singly + await one_by_one(database, ONE_BY_ONE)) / 2
         own = psutil.Process().memory_info().rss
         rates = "".join(f"{count / one:8.0f}" for one in (reading, checking, storing, spent, again))
         console.print(
             f"{format:<10} {len(content) >> 20:>3} MiB{rates}  {singly:10.0f}  {count / storing / singly:9.1f}  "
-            f"{count / spent / singly:9.1f}  {reader >> 20} / {own >> 20} MiB"
+            f"{count / spent / singly:9.1f}  {importer >> 20:>5} / {own >> 20} MiB  {pause * 1000:6.0f} ms"
         )
         good = good and count / spent >= WANTED * singly and added == (count, 0) and unchanged == (0, count)
         if added != (count, 0) or unchanged != (0, count):
@@ -167,9 +169,10 @@ async def _measure_formats(
 
 async def _import(
     desk: BankDesk, slug: str, content: bytes, console: Console
-) -> tuple[float, float, int, tuple[int, int]]:
-    """Seconds, and those of storing; the peak of the reading process; what was added and unchanged."""
-    peak = 0
+) -> tuple[float, float, int, float, tuple[int, int]]:
+    """Seconds, and those of storing; the peak of the process that imports; the longest pause here, in seconds; what was
+    added and unchanged."""
+    peak, pause = 0, 0.0
     stored: list[float] = []
 
     async def watch() -> None:
@@ -180,7 +183,14 @@ async def _import(
                     peak = max(peak, child.memory_info().rss)
             await asyncio.sleep(0.1)
 
-    watching = asyncio.create_task(watch())
+    async def wait() -> None:
+        nonlocal pause
+        while True:
+            slept = time.perf_counter()
+            await asyncio.sleep(0.001)
+            pause = max(pause, time.perf_counter() - slept - 0.001)
+
+    watching = [asyncio.create_task(watch()), asyncio.create_task(wait())]
     try:
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task(slug, total=None)
@@ -194,8 +204,9 @@ async def _import(
             report = await desk.import_bank(ImportBank(user=0, content=content, subject=slug), told)
             spent = time.perf_counter() - started
     finally:
-        watching.cancel()
-    return spent, stored[-1] - stored[0], peak, (report.added, report.unchanged)
+        for one in watching:
+            one.cancel()
+    return spent, stored[-1] - stored[0], peak, pause, (report.added, report.unchanged)
 
 
 def main() -> int:

@@ -119,6 +119,14 @@ async def changed(database: Database, after: int) -> AsyncIterator[Packed]:
             )
 
 
+async def contents(database: Database, subject: str, limit: int) -> AsyncIterator[tuple[str, bytes]]:
+    """Questions of a subject that are not archived, by id, packed."""
+    raw = database.get_collection("questions", codec_options=CodecOptions(document_class=RawBSONDocument))
+    wanted = {"subject": subject, "archived": False}
+    async for document in raw.find(wanted, {"_id": 0, "id": 1, "content": 1}, limit=limit):
+        yield document["id"], document["content"].raw
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A question ready to be kept; `content` is BSON, `digest` tells whether it has changed."""

@@ -10,11 +10,7 @@ from pathlib import Path
 import bson
 import pytest
 
-from actors import bank_desk
-from actors.bank import Bank
-from actors.bank_desk import BankDesk
 from benchmarks import bank
-from protocols.messages import ImportBank
 from storage.embedded import Engines
 from storage.mongo import client as mongo
 from storage.mongo import imports, questions
@@ -171,24 +167,3 @@ async def test_an_import_whose_process_is_killed_is_whole_or_nothing(tmp_path: P
         assert done.added + done.unchanged == 4_000
         assert len(await in_order(database)) == 4_000
         client.close()
-
-
-AIKEN = b"Which?\nA. This\nB. That\nANSWER: A\n"
-
-
-def too_much(others: object) -> None:
-    """What the examiner meets with a file that is too large for its memory."""
-    raise MemoryError
-
-
-async def test_an_import_that_was_stored_is_told_so_though_there_is_no_advice_on_it(
-    client: mongo.Client, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bank_desk, "advise_on_last", too_much)
-    await questions.prepare(database)
-    desk = BankDesk(client, database, Bank())
-    try:
-        report = await desk.import_bank(ImportBank(user=0, content=AIKEN, subject="sample"))
-    finally:
-        desk.close()
-    assert report.added == await database.questions.count_documents({}) == 1
