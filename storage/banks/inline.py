@@ -10,7 +10,9 @@ from storage.banks.markup import TextFormat
 
 _HTML = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 _SOURCE = re.compile(r"""\bsrc\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
-_MARKDOWN = re.compile(r"!\[[^\]\n]*\]\(\s*<?((?:@@PLUGINFILE@@/|data:image/)[^\s)>]+)>?[^)\n]*\)")
+# What has no end is matched as well, as far as it goes: whatever begins within it would look for the same end in vain,
+# and for the square of the length.
+_MARKDOWN = re.compile(r"!\[[^\]\n]*+(?:\]\(\s*+<?+((?:@@PLUGINFILE@@/|data:image/)[^\s)>]++)>?+[^)\n]*+(?P<end>\))?)?")
 _BESIDE = "@@PLUGINFILE@@/"
 
 
@@ -36,7 +38,8 @@ def take_pictures(text: str, format: TextFormat) -> tuple[str, list[str]]:
         return tag[0] if source is None else taken(source[1] or source[2] or source[3] or "", tag[0])
 
     if "![" in text and format in ("markdown", "plain"):
-        text = _MARKDOWN.sub(lambda one: taken(one[1], one[0]), text)
+        text = _MARKDOWN.sub(lambda one: taken(one[1], one[0]) if one["end"] else one[0], text)
     if format != "plain" and "<" in text:
-        text = _HTML.sub(of_html, text)
+        end = text.rfind(">") + 1  # behind it no tag ends, which each that begins there would find out anew
+        text = _HTML.sub(of_html, text[:end]) + text[end:]
     return text, found
