@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from protocols.http import docs, openapi, problems
 from protocols.http.addresses import Network, addresses
+from protocols.http.begun import BegunResponse
 from protocols.http.dispatching import PATH, Dispatcher
 from protocols.http.handling import UPLOADS_AT_ONCE, Handler, Router, guarded, make
 from protocols.http.measuring import Requests
@@ -71,6 +72,8 @@ def build(
         handler = make(route, router, requests, uploads, streams, address_of)
         dispatcher.add(route.method, BASE + route.path, handler)
         add(route.method, BASE + route.path, _with_path(handler))
+        if route.method == "GET" and route.stream_until is None:
+            add("HEAD", BASE + route.path, _with_path(_without_body(handler)))
 
     def add_page(path: str, answer: Callable[[web.Request], Awaitable[web.Response]]) -> None:
         for method in ("GET", "HEAD"):
@@ -127,6 +130,16 @@ def _with_path(handler: Handler) -> Handler:
     return handle
 
 
+def _without_body(handler: Handler) -> Handler:
+    """For HEAD: aiohttp leaves the body out of what it writes itself."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        response = await handler(request)
+        return response.ordinary() if isinstance(response, BegunResponse) else response
+
+    return handle
+
+
 async def _unknown(request: web.Request) -> web.Response:
     allowed: set[str] = set()
     for resource in request.app.router.resources():
@@ -134,7 +147,9 @@ async def _unknown(request: web.Request) -> web.Response:
             allowed |= (await resource.resolve(request))[1]
     if not allowed:
         raise NotFound("there is nothing here; the calls are listed at /api/docs")
-    methods = ", ".join(sorted(allowed))
+    methods = ", ".join(sorted(allowed | {hdrs.METH_OPTIONS}))
+    if request.method == hdrs.METH_OPTIONS:
+        return web.Response(status=204, headers=PLAIN | {"Allow": methods})
     return problems.problem(405, f"here one may only {methods}", headers={"Allow": methods})
 
 

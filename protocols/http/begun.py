@@ -45,6 +45,10 @@ class BegunResponse(web.Response):
         transport.write(self._begun.whole(self._content))
         return True
 
+    def ordinary(self) -> web.Response:
+        """The same as aiohttp writes it."""
+        return web.Response(body=self._content, status=self._status, headers=self._begun.headers)
+
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         if request.version == HttpVersion11 and request.keep_alive:
             self._keep_alive = True
@@ -55,8 +59,7 @@ class BegunResponse(web.Response):
             writer.transport.write(data)
             writer.output_size += len(data)
             return writer
-        headers = self._begun.headers
-        self._ordinary = web.Response(body=self._content, status=self._status, headers=headers)
+        self._ordinary = self.ordinary()
         return await self._ordinary.prepare(request)
 
     async def write_eof(self, data: bytes = b"") -> None:

@@ -44,6 +44,15 @@ async def test_a_connection_is_kept_and_requests_sent_ahead_are_answered_in_turn
     assert len(client.router.asked) == 3
 
 
+async def test_head_tells_what_get_would_without_its_body(client: Client) -> None:
+    request = b"%b /api/v1/me HTTP/1.1\r\nHost: apo\r\n" + TOKEN + b"\r\n"
+    told = await sent(client, request % b"HEAD" + request % b"GET", until_closed=False)
+    first, second, body = told.split(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert sorted(first.splitlines()) == sorted(second.splitlines())
+    assert b"Content-Length: %d\r\n" % len(body) in first
+
+
 async def test_a_client_that_asks_for_it_has_its_connection_closed(client: Client) -> None:
     head = b"POST %b HTTP/1.1\r\nHost: apo\r\nConnection: close\r\n" % ANSWERS
     told = await sent(client, head + TOKEN + LENGTH + b"\r\n" + BODY)

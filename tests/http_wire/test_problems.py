@@ -162,7 +162,14 @@ async def test_what_can_be_no_id_is_404(client: Client, path: str) -> None:
 async def test_an_unknown_method_is_405_with_what_is_allowed(client: Client) -> None:
     response, told = await client.call("PUT", f"{API}/me")
     problem(response, told, 405)
-    assert response.headers["Allow"] == "DELETE, GET, PATCH"
+    assert response.headers["Allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH"
+
+
+async def test_options_tells_what_is_allowed(client: Client) -> None:
+    response, told = await client.call("OPTIONS", f"{API}/users")
+    assert (response.status, told, response.headers["Allow"]) == (204, b"", "OPTIONS, POST")
+    response, told = await client.call("OPTIONS", f"{API}/nowhere")
+    problem(response, told, 404)
 
 
 async def test_a_long_body_is_413(client: Client) -> None:
