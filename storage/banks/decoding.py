@@ -17,6 +17,7 @@ _BOMS = (
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 # A Russian word as Windows-1251 has it: small letters after the first. UTF-8, KOI8-R and Latin-1 have no such bytes.
 _RUSSIAN = re.compile(rb"[\xa8\xb8\xc0-\xff][\xb8\xe0-\xff]{2,}")
+_ENOUGH_WORDS = 3
 _BEYOND_ASCII = bytes(range(0x80, 0x100))
 
 
@@ -53,9 +54,10 @@ def decode(content: bytes) -> tuple[str, list[EntryError]]:
 
 
 def _is_windows_1251(content: bytes) -> bool:
-    """Whether most of what is not ASCII are Russian words in it."""
-    words = sum(map(len, _RUSSIAN.findall(content)))
-    return words > 0 and words * 2 >= len(content) - len(content.translate(None, _BEYOND_ASCII))
+    """Whether most of what is not ASCII are Russian words in it, and more than come by chance."""
+    words = _RUSSIAN.findall(content)
+    beyond_ascii = len(content) - len(content.translate(None, _BEYOND_ASCII))
+    return len(words) >= _ENOUGH_WORDS and sum(map(len, words)) * 2 >= beyond_ascii
 
 
 def _not_text(content: bytes, encoding: str, at: int, why: str) -> BankFileError:
