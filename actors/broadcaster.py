@@ -2,6 +2,9 @@
 
 What is to be sent and what became of it is in PostgreSQL; here are only the next few hundred recipients. Whatever
 was on its way when the service was killed is sent again with the same `random_id`: Telegram refuses what it has.
+
+Whether Telegram refuses a recipient or the message itself shows only by what becomes of the next ones. Until then a
+refusal is not written down: whom the message itself was refused for is still to get it.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import asyncio
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -174,7 +177,7 @@ class Job:
     working: bool = False  # something is being read or written for it
     rests_until: float = -math.inf  # after the database did not answer
     refusal: str = ""  # Telegram's reason for the latest refusals in a row,
-    refusals: int = 0  # and how many these are
+    refused: list[int] = field(default_factory=list)  # and whom these were for; also among `underway`
     rewinds: int = 0  # what was read before the last one is not looked at
     # Whom it was taken for or decided on, until it is durable what became of them; also those who are tried again.
     underway: set[int] = field(default_factory=set)
@@ -191,11 +194,18 @@ class Job:
     @property
     def hopeless(self) -> bool:
         """Telegram refuses the message, whomever it is to."""
-        return self.refusals >= MOST_REFUSALS
+        return len(self.refused) >= MOST_REFUSALS
 
-    def note_refusal(self, reason: str) -> None:
-        self.refusals = self.refusals + 1 if reason == self.refusal else 1
-        self.refusal = reason
+    @property
+    def over(self) -> bool:
+        """Nothing more will tell whether the latest refusals were of the message."""
+        return self.exhausted and not self.ready and len(self.underway) == len(self.refused)
+
+    def take_refusals(self) -> list[Marked]:
+        """The latest refusals, which were not of the message but of these recipients."""
+        marked = [Marked(self.broadcast, telegram, "failed", self.refusal) for telegram in self.refused]
+        self.refused.clear()
+        return marked
 
     def take(self) -> _Recipient:
         recipient = self.again.popleft() if self.again else self.ready.popleft()
@@ -224,7 +234,9 @@ class Job:
         elif self.paused or self.doubted:
             self.rewind()
         self.paused, self.doubted = state == "paused", False
-        self.refusals = 0  # also those that arrived while it was paused, of what was on its way
+        # It is tried anew for these, in the end; also for those that were on their way when it was paused.
+        self.underway.difference_update(self.refused)
+        self.refused.clear()
 
 
 class Broadcaster(EventLoopActor):
@@ -392,6 +404,9 @@ class Broadcaster(EventLoopActor):
                 work = self._read(job)
             elif not (job.ready or job.underway):
                 work = self._complete(job)
+            elif job.refused and job.over:
+                self._mark(job.take_refusals(), now)
+                continue
             else:
                 continue
             job.working = True
@@ -512,24 +527,24 @@ class Broadcaster(EventLoopActor):
                 job.again.append(recipient)
                 return
             case Sent() | AlreadySent():
-                job.refusals = 0
-                marked = Marked(broadcast, telegram, "sent")
+                marked = [*job.take_refusals(), Marked(broadcast, telegram, "sent")]
             case Blocked() | Deleted():
                 holds = self._refused(telegram, sent_at)
                 reason = "deleted" if isinstance(outcome, Deleted) else "blocked"
-                marked = Marked(broadcast, telegram, "blocked", reason, moment(sent_at) if holds else None)
+                marked = [Marked(broadcast, telegram, "blocked", reason, moment(sent_at) if holds else None)]
             case Failed(reason=reason):
                 reason = reason[:REASON_LENGTH]
-                job.note_refusal(reason)
-                marked = Marked(broadcast, telegram, "failed", reason)
+                marked = [] if reason == job.refusal else job.take_refusals()
+                job.refusal = reason
+                job.refused.append(telegram)
         self._offline_times = 0
         job.meter.note(now)
         self._mark(marked, now)
 
-    def _mark(self, marked: Marked, now: float) -> None:
-        if not self._unwritten:
+    def _mark(self, marked: Sequence[Marked], now: float) -> None:
+        if marked and not self._unwritten:
             self._write_at = now + WRITE_SECONDS
-        self._unwritten.append(marked)
+        self._unwritten.extend(marked)
 
     async def _write(self) -> None:
         """Write the outcomes that there are. They stay in memory until it is certain that they are durable."""
@@ -619,10 +634,10 @@ class Broadcaster(EventLoopActor):
                 continue
             if not row["wanted"]:
                 job.underway.add(telegram)
-                self._mark(Marked(job.broadcast, telegram, "failed", "declined"), now)
+                self._mark([Marked(job.broadcast, telegram, "failed", "declined")], now)
             elif not row["reachable"] or row["access_hash"] is None:
                 job.underway.add(telegram)
-                self._mark(Marked(job.broadcast, telegram, "blocked", "unreachable"), now)
+                self._mark([Marked(job.broadcast, telegram, "blocked", "unreachable")], now)
             else:
                 job.ready.append(_Recipient(telegram, row["access_hash"], began))
         job.exhausted = len(rows) < self._batch
@@ -672,5 +687,4 @@ class Broadcaster(EventLoopActor):
             job.settle("paused")
             log.warning("a broadcast was paused: Telegram refuses it", broadcast=job.broadcast, why=job.refusal)
         else:  # it runs no more, or it was done before
-            job.refusals = 0
             self._doubt(job.broadcast)

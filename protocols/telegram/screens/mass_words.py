@@ -49,4 +49,7 @@ def problem_told(t: Texts, broadcast: Broadcast) -> str:
     told = t("⚠️ Telegram refuses this message, whomever it is to: {reason}.", reason=broadcast.problem)
     if broadcast.state != "paused":
         return told
-    return f"{told} {t('It was paused. Cancel it and write it anew; or go on, if the cause is gone.')}"
+    advice = t(
+        "It was paused. Go on if the cause is gone: who was refused gets it, too. Or cancel it and write it anew."
+    )
+    return f"{told} {advice}"
