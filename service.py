@@ -63,6 +63,7 @@ from protocols.http.application import Readiness, build
 from protocols.http.serving import serve as serve_http
 from protocols.web.application import handlers as handlers_of_pages
 from protocols.web.pages import PAGES
+from readiness import readiness
 from settings import Broadcast, Settings
 from storage import is_transient
 from storage.clickhouse import engine as clickhouse
@@ -277,19 +278,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             postgres, mongo_db = await asyncio.gather(
                 _trouble_of(pg.fetchval("SELECT 1")), _trouble_of(connected.client.admin.command("ping"))
             )
-            journal_away = tide.problem or postgres
-            # A relay that cannot read the journal tells nothing of where it carries it.
-            behind = {name: None if journal_away else gauge.trouble(tide.head) for name, gauge in gauges.items()}
-            parts = {
-                "postgres": journal_away or tide.held or behind["read models"] or "ok",
-                "mongo": mongo_db or behind["counters"] or "ok",
-                "clickhouse": behind["activity"] or behind["rollups"] or "ok",
-            }
-            if trouble_of_telegram is not None:
-                parts["telegram"] = trouble_of_telegram() or "ok"
-            down = journal_away is not None or tide.held is not None
-            degraded = any(problem != "ok" for problem in parts.values())
-            return Readiness(status="down" if down else "degraded" if degraded else "ok", parts=parts)
+            return readiness(
+                head=tide.head,
+                journal=tide.problem or postgres,
+                held=tide.held,
+                mongo=mongo_db,
+                gauges=gauges,
+                telegram={} if trouble_of_telegram is None else {"telegram": trouble_of_telegram()},
+            )
 
         app = build(
             router,

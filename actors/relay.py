@@ -75,8 +75,11 @@ class Gauge:
 
     def trouble(self, head: int) -> str | None:
         """What keeps it from reaching the journal's last position `head`, or how far it is behind, if that is far."""
+        return self.problem or self.behind(head)
+
+    def behind(self, head: int) -> str | None:
         behind = head - self.position
-        return f"{behind} events behind" if self.problem is None and behind > MOST_BEHIND else self.problem
+        return f"{behind} events behind" if behind > MOST_BEHIND else None
 
 
 class Relay(EventLoopActor):

@@ -95,6 +95,7 @@ class AnalyticsDesk:
         while True:
             await asyncio.sleep(ROLLUP_SECONDS)
             try:
+                await self._clickhouse.query("SELECT 1")  # also while there is nothing to do: to know that it is there
                 await self._catch_up()
                 await self._clean()
                 gauge.position, gauge.problem = self._arrived.position, None

@@ -35,7 +35,7 @@ Pages: TypeAlias = Callable[
 class Readiness(BaseModel):
     """`down`: nothing can be accepted; `degraded`: trainings go on while some figures wait.
 
-    `parts` names each engine with `ok` or with what is wrong.
+    `parts` names each engine with `ok`, or with what is wrong and what goes on all the same.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -49,14 +49,12 @@ class Fleet:
             parts: dict[str, str] = (await response.json())["parts"]
             return response.status, parts
 
-    async def until_ready_is(self, status: int, *, down: str | None) -> None:
-        """Wait until `/readyz` answers with `status` and names `down` as the one part that is not well."""
+    async def until_ready_is(self, status: int, *, down: tuple[str, ...]) -> None:
+        """Wait until `/readyz` answers with `status` and names those of `down` as the parts that are not well."""
         async with asyncio.timeout(READY_SECONDS):
             while True:
                 told, parts = await self.readiness()
-                if told == status and [name for name, state in parts.items() if state != "ok"] == (
-                    [down] if down else []
-                ):
+                if told == status and tuple(name for name, state in parts.items() if state != "ok") == down:
                     return
                 await asyncio.sleep(0.1)
 
