@@ -117,6 +117,32 @@ async def test_a_star_shows_wherever_a_question_stands_whether_it_is_a_favourite
         assert 'class="star lit"' in await response.text()
 
 
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [("number", "Напишите число"), ("order", "Дайте каждому своё место"), ("text", "Сначала выберите")],
+)
+async def test_an_answer_that_is_none_is_told_at_its_question_and_what_was_filled_in_stays(
+    visitor: aiohttp.ClientSession, kind: str, problem: str
+) -> None:
+    await _register(visitor)
+    csrf = await _csrf(visitor)
+    start = {"csrf": csrf, "subject": "biology", "size": "1", "mode": "practice", "kinds": kind}
+    async with visitor.post("/trainings", data=start) as response:
+        page = await response.text()
+    fields = {name: _field(page, name) for name in ("training", "question", "kind")} | {"csrf": csrf}
+    places = dict.fromkeys(re.findall(r'name="(place-[^"]+)"', page), "2")
+    given: dict[str, str] = {"number": {"answer": 'сорок "два"'}, "order": places, "text": {"answer": " "}}[kind]
+    async with visitor.post("/training/answer", data=fields | given) as response:
+        told = await response.text()
+        assert response.status == 422
+    assert problem in told
+    assert _heading(told) == _heading(page)
+    if kind == "number":
+        assert 'value="сорок &#34;два&#34;"' in told
+    if kind == "order":
+        assert told.count("<option selected>2</option>") == len(places)
+
+
 async def test_what_is_done_to_a_question_leads_to_no_other_site(visitor: aiohttp.ClientSession) -> None:
     await _register(visitor)
     csrf = await _csrf(visitor)

@@ -8,6 +8,7 @@ from aiohttp import web
 from pydantic import JsonValue
 
 from protocols import messages as m
+from protocols.catalogue import mark
 from protocols.web.application import Page
 from protocols.web.rendering import faults, render, see
 from protocols.web.visit import Visit, inside, said
@@ -63,6 +64,14 @@ async def start(visit: Visit) -> web.Response:
     return see("/training")
 
 
+# What is said to an answer that is none.
+WANTED: Final = {
+    "": mark("Choose or write an answer first."),
+    "number": mark("Write a number, as 0.5."),
+    "order": mark("Give each a place of its own."),
+}
+
+
 async def current(visit: Visit) -> web.Response:
     try:
         training = await visit.expect(m.Training, m.ShowTraining(user=visit.user, platform="web"))
@@ -83,12 +92,13 @@ async def answer(visit: Visit) -> web.Response:
     before = await visit.expect(m.Training, m.ShowTraining(user=visit.user, training=training, platform="web"))
     shown = before.question
     response = _response(visit, visit.one("kind"))
-    if response is None:
-        return _question(visit, before, visit.t("Choose or write an answer first."), status=422)
-    verdict = await visit.expect(
-        m.Verdict,
-        said(m.GiveAnswer, user=visit.user, platform="web", training=training, question=question, response=response),
-    )
+    given = {"user": visit.user, "platform": "web", "training": training, "question": question, "response": response}
+    try:
+        if response is None:
+            raise m.Invalid("There is no answer.")
+        verdict = await visit.expect(m.Verdict, said(m.GiveAnswer, **given))
+    except m.Invalid:
+        return _question(visit, before, visit.t(WANTED.get(visit.one("kind"), WANTED[""])), status=422)
     if verdict.verdict is None:
         return _onward(training, verdict.next)  # an exam tells it at the end
     return render(
@@ -134,7 +144,7 @@ def _response(visit: Visit, kind: str) -> Any:
                 for name, values in visit.form.items()
                 if name.startswith("place-")
             }
-            if not all(place.isdecimal() for place in places.values()):
+            if len(set(places.values())) != len(places) or not all(map(str.isdecimal, places.values())):
                 return None
             return sorted(places, key=lambda option: int(places[option])) or None
         case "match":
