@@ -17,7 +17,8 @@ from protocols.http.begun import BegunResponse
 from protocols.http.dispatching import PATH, Dispatcher
 from protocols.http.handling import UPLOADS_AT_ONCE, Handler, Router, guarded, make
 from protocols.http.measuring import Requests
-from protocols.http.routes import BASE, ROUTES
+from protocols.http.route import BASE
+from protocols.http.routes import ROUTES
 from protocols.http.streaming import Streams
 from protocols.messages import NotFound
 

@@ -26,7 +26,7 @@ from protocols.http.dispatching import PATH
 from protocols.http.downloads import downloading
 from protocols.http.inputs import QueryReader, can_name_something
 from protocols.http.measuring import Requests
-from protocols.http.routes import BASE, Route
+from protocols.http.route import BASE, Route
 from protocols.http.streaming import Streams
 from protocols.http.writing import json_of
 from protocols.messages import (

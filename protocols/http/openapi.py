@@ -11,7 +11,8 @@ from pydantic.json_schema import SkipJsonSchema, models_json_schema
 
 from protocols.http.problems import MEDIA_TYPE, TITLES
 from protocols.http.reading import IDEMPOTENCY_KEY, KEY_FORM
-from protocols.http.routes import BASE, ROUTES, Route
+from protocols.http.route import BASE, Route
+from protocols.http.routes import ROUTES
 from protocols.messages import AnyQuestion, BankFormat, Download, File, Message, Slug
 
 # `Any`: parts of a JSON document that goes out as it is.

@@ -7,7 +7,8 @@ import json
 import jsonschema_rs
 
 from protocols.http.openapi import document
-from protocols.http.routes import BASE, ROUTES
+from protocols.http.route import BASE
+from protocols.http.routes import ROUTES
 from tests.http_wire.stand import Client
 
 

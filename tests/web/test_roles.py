@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from protocols.catalogue import texts
 from protocols.http.application import Readiness, build
-from protocols.http.routes import BASE
+from protocols.http.route import BASE
 from protocols.messages import Caller, Message
 from protocols.web.application import handlers
 from protocols.web.pages import PAGES
