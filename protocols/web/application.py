@@ -18,7 +18,7 @@ from protocols.catalogue import texts
 from protocols.http.handling import UPLOADS_AT_ONCE, admitted
 from protocols.messages import ROLES, Caller, Message, Refusal, Role, TooMany, Unauthenticated, Unavailable
 from protocols.web.rendering import render, see
-from protocols.web.visit import SESSION, SignInFirst, Visit, take_form, welcome
+from protocols.web.visit import SESSION, SignInFirst, Visit, came_from, take_form, welcome
 
 STATIC: Final = Path(__file__).with_name("static")
 TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -112,7 +112,7 @@ def _handler(
             response = see("/login", to=back)
             response.del_cookie(SESSION, path="/")
         except Refusal as refusal:
-            response = render(visit, "refused.html", status=refusal.status, refusal=refusal)
+            response = render(visit, "refused.html", status=refusal.status, refusal=refusal, back=came_from(request))
             if isinstance(refusal, TooMany | Unavailable):
                 response.headers["Retry-After"] = str(refusal.retry_after)
         except ConnectionError:

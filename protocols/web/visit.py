@@ -121,6 +121,14 @@ def inside(path: str) -> str:
     return "/" if elsewhere or not path.isprintable() else path
 
 
+def came_from(request: web.Request) -> str | None:
+    """The page of this site with the form that is sent, where the browser says it."""
+    parts = urlsplit(request.headers.get("Referer", ""))
+    if request.method != "POST" or parts.netloc != request.host:
+        return None
+    return inside(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+
+
 def said(kind: type[Given], /, **fields: object) -> Given:
     """A message made of what a person has filled in. Raises Invalid with the fields that are wrong."""
     try:
@@ -161,7 +169,7 @@ async def take_form(visit: Visit, file_limit: int) -> None:
 
     def check() -> None:
         if visit.caller is not None and not hmac.compare_digest(visit.one("csrf").encode(), visit.csrf.encode()):
-            raise Forbidden("The form is out of date: open the page again and repeat.")
+            raise Forbidden("The form is out of date: open the page again and repeat.", form="out of date")
 
     if file_limit and visit.request.content_type == "multipart/form-data":
         await uploads.read(visit.request, visit.form, visit.files, file_limit, check)

@@ -179,6 +179,19 @@ async def test_a_form_needs_what_its_own_page_was_given(visitor: aiohttp.ClientS
         assert 'value="Анна"' in await response.text()
 
 
+async def test_who_sends_a_form_of_an_older_visit_is_told_so_and_led_back_to_it(visitor: aiohttp.ClientSession) -> None:
+    await _register(visitor)
+    form = {"name": "Анна", "csrf": "0" * 64}
+    async with visitor.get("/profile?from=home") as response:
+        came = {"Referer": str(response.url)}
+    async with visitor.post("/profile", data=form, headers=came) as response:
+        page = await response.text()
+    assert "откройте её заново" in page
+    assert 'href="/profile?from=home"' in page
+    async with visitor.post("/profile", data=form, headers={"Referer": "https://evil.example/x"}) as response:
+        assert "evil" not in await response.text()
+
+
 @pytest.mark.parametrize(
     "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}]
 )
