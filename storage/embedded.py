@@ -78,6 +78,10 @@ class DataFolderUnusable(Exception):
     """The data folder cannot be used: names the folder and the mend."""
 
 
+def _no_folder(path: Path) -> DataFolderUnusable:
+    return DataFolderUnusable(f"The data folder {path} is not a folder, or below a file: set [storage] path to another")
+
+
 class DataFolderBusy(DataFolderUnusable):
     """Another service holds the data folder: names the folder and the pid."""
 
@@ -143,6 +147,8 @@ class Engines:
             self._sockets = _socket_folder(self.path)
         except OSError as error:
             await self.stop()
+            if isinstance(error, (FileExistsError, NotADirectoryError)):
+                raise _no_folder(self.path) from error
             raise DataFolderUnusable(
                 f"The data folder {self.path} cannot be written ({error}): give it to this user "
                 f"(chown -R {os.geteuid()} {self.path}), free its disk, or set [storage] path to another one"
@@ -627,6 +633,8 @@ class _FolderLock:
             descriptor = os.open(path / "service.lock", os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
+        except NotADirectoryError as error:
+            raise _no_folder(path) from error
         except PermissionError as error:
             raise DataFolderUnusable(f"The data folder {path} belongs to another user: run as that user") from error
         try:

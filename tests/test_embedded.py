@@ -348,8 +348,10 @@ async def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, 
 
 async def test_a_data_folder_that_is_a_file_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
-    with pytest.raises(DataFolderUnusable, match=r"/data cannot be written .*\[storage\] path"):
+    with pytest.raises(DataFolderUnusable, match=r"/data is not a folder.*\[storage\] path"):
         await Engines(tmp_path / "data").start()
+    with pytest.raises(DataFolderUnusable, match=r"/data is not a folder.*\[storage\] path"):
+        attach(tmp_path / "data")
 
 
 async def test_a_path_too_long_for_a_socket_works(tmp_path: Path) -> None:

@@ -115,7 +115,9 @@ async def upload(request: web.Request) -> dict[str, object]:
             return await _parts(request)
     except TimeoutError:
         raise TooSlow(f"the upload stood still for {STALL_SECONDS:.0f} s, or took too long") from None
-    except (HttpProcessingError, ValueError, AssertionError, LookupError) as error:
+    except HttpProcessingError as error:
+        raise Unreadable(f"the multipart body cannot be read: {error.message}") from None
+    except (ValueError, AssertionError, LookupError) as error:
         # What aiohttp's multipart reader raises on broken headers, boundaries and encodings.
         raise Unreadable(f"the multipart body cannot be read: {error}") from None
 

@@ -23,9 +23,15 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 OwnId = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x20/\\?#%\x7f]{1,100}$")]
 Login = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{2,63}$")]
 Password = Annotated[str, StringConstraints(min_length=8, max_length=200, pattern=r"^[^\x00]*$")]
+# Without what cannot be seen, or turns round what stands beside it.
 PersonName = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$"),
+    StringConstraints(
+        strip_whitespace=True,
+        min_length=1,
+        max_length=100,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]*$",
+    ),
 ]
 Grade = Annotated[int, Field(ge=1, le=12)]
 UserNumber = Annotated[int, Field(ge=1, lt=2**63)]  # as a database can hold it

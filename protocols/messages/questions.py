@@ -92,7 +92,8 @@ class TextKey(Message):
             try:
                 re2.compile(value, options)
             except re2.error as error:
-                raise ValueError(f"not a pattern that RE2 accepts: {value!r}: {error}") from error
+                reason = error.args[0].decode(errors="replace")
+                raise ValueError(f"not a pattern that RE2 accepts: {value!r}: {reason}") from error
         return value
 
     @model_validator(mode="after")

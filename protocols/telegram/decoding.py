@@ -18,7 +18,7 @@ LONGEST_NAME = 100
 READ_RUSSIAN = ("ru", "uk", "be", "kk")
 IMAGES = ("image/png", "image/jpeg")
 # Control characters, and those that turn the direction of what stands after them in a list of names.
-_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]+")
 
 ENTITIES: dict[type[TLObject], EntityType] = {
     raw.types.MessageEntityBold: "bold",

@@ -94,7 +94,7 @@ _SENTENCES: Final = (
     mark("the weight {value} is beyond 100 percent"),
     mark(
         "the file names no subject; add `subject: SLUG` at its top, or give one with it: `--subject SLUG` on the "
-        "command line, `?subject=SLUG` over HTTP"
+        "command line, the part `subject` over HTTP"
     ),
     mark("the file is for `{subject}`, but `{other}` was asked for; choose the one that is meant"),
     mark("the file is for `{subject}`, not for `{other}`"),

@@ -140,7 +140,7 @@ def _subject(bank: BankFile, known: Subject | None, requested: str | None) -> Su
     if slug is None:
         raise _unplaced(
             "the file names no subject; add `subject: SLUG` at its top, or give one with it:"
-            " `--subject SLUG` on the command line, `?subject=SLUG` over HTTP"
+            " `--subject SLUG` on the command line, the part `subject` over HTTP"
         )
     if requested is not None and requested != slug:
         raise _unplaced(f"the file is for `{slug}`, but `{requested}` was asked for; choose the one that is meant")

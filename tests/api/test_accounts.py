@@ -72,6 +72,8 @@ WRONG_APPLICATIONS: list[tuple[Json, str]] = [
     ({"name": "   "}, "name"),
     ({"name": "n" * 101}, "name"),
     ({"name": "a\u0000b"}, "name"),
+    ({"name": "\u200b"}, "name"),  # nothing to be seen
+    ({"name": "\u202eanna"}, "name"),  # turns round what follows it
     ({"language": "de"}, "language"),
     ({"grade": 0}, "grade"),
     ({"grade": 13}, "grade"),

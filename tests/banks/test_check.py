@@ -117,7 +117,7 @@ def test_each_kind_comes_through_a_file_as_it_is(kind: str, format: str) -> None
             "text",
             lambda q: q["key"].update(pattern=r"(a)\1"),
             "key.pattern",
-            "not a pattern that RE2 accepts",
+            r"not a pattern that RE2 accepts: '(a)\\1': invalid escape sequence",
         ),
         (
             "text",
@@ -205,7 +205,7 @@ def test_a_declaration_keeps_the_topics_that_questions_already_have() -> None:
 def test_the_subject_may_be_chosen_at_the_upload_but_not_against_the_file() -> None:
     nameless = read(json.dumps([QUESTIONS["single"]]).encode())
     assert check(nameless, None, "botany").subject.slug == "botany"
-    with pytest.raises(BankFileError, match=r"names no subject; .*`subject: SLUG`.*`--subject SLUG`.*`\?subject=SLUG`"):
+    with pytest.raises(BankFileError, match=r"names no subject; .*`--subject SLUG`.*the part `subject`"):
         check(nameless, None, None)
     with pytest.raises(BankFileError, match="is for `biology`, but `botany` was asked for"):
         check(bank(), None, "botany")

@@ -355,7 +355,7 @@ async def test_a_picture_at_another_data_center_is_fetched_over_one_session(cent
 
 async def test_names_and_languages_are_what_a_profile_takes(center: DataCenter, tmp_path: Path) -> None:
     people = {
-        "Анна\u202e\n Петрова": ("ru", "Анна Петрова", "ru"),
+        "Анна\u202e\u200b\n Петрова": ("ru", "Анна Петрова", "ru"),
         "x" * 300: ("uk", "x" * 100, "ru"),
         "\x07": ("de", "Student", "en"),
         "\u200f": ("be", "Ученик", "ru"),
