@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import asyncpg
@@ -186,10 +187,9 @@ class Relay(EventLoopActor):
 
     async def _gather(self) -> None:
         """Let events gather, unless somebody waits for them: fewer and larger steps cost less."""
-        try:
-            await asyncio.wait_for(self._hurry.wait(), self._destination.pause)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._destination.pause):  # `wait_for` of Python 3.11 may swallow the stop
+                await self._hurry.wait()
 
     async def _park(self, position: int, error: Exception) -> bool:
         """Leave one event out for good; False: that failed, too."""

@@ -326,7 +326,8 @@ async def _watch(session: Session) -> None:
     """Return when the session has ended, or does not answer."""
     while True:
         try:
-            await asyncio.wait_for(session.lost.wait(), PING_EVERY_SECONDS)
+            async with asyncio.timeout(PING_EVERY_SECONDS):  # `wait_for` of Python 3.11 may swallow a cancellation
+                await session.lost.wait()
             return
         except TimeoutError:
             pass

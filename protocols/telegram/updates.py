@@ -311,7 +311,8 @@ class Updates:
         await self._load(calls.bot)
         while True:
             with suppress(TimeoutError):  # then it is asked to be sure
-                await asyncio.wait_for(self._behind.wait(), IDLE_SECONDS)
+                async with asyncio.timeout(IDLE_SECONDS):  # `wait_for` of Python 3.11 may swallow a cancellation
+                    await self._behind.wait()
             self._behind.clear()
             try:
                 await self._catch_up(calls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -13,7 +14,7 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from actors import relay
-from actors.relay import MOST_BEHIND, NOT_BEGUN, Destination, Gauge, Nudge, Relay
+from actors.relay import MOST_BEHIND, NOT_BEGUN, Destination, Gauge, Nudge, Reach, Relay
 from actors.storage import Tide
 from storage.clickhouse import activity
 from storage.clickhouse.engine import ClickHouseError, connect
@@ -87,6 +88,18 @@ async def head(hand: asyncpg.Connection[asyncpg.Record]) -> int:
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "BACKOFF_SECONDS", (0.01,) * 5)
+
+
+async def test_a_relay_that_is_stopped_just_as_somebody_asks_for_figures_stops(pool: Pool, head: int) -> None:
+    place, tide = Place(), Tide()
+    tide.head = head
+    ref = Relay.start(replace(place.destination(), pause=SOON * 10), pool, tide, Gauge("a place"))
+    async with asyncio.timeout(SOON):
+        while place.position < head:
+            await asyncio.sleep(0.01)
+        asked = ref.ask(Reach(head + 1), block=False)
+        await ref.stop(block=False)
+        await asked
 
 
 async def test_an_event_that_is_refused_for_good_is_parked_and_the_others_arrive(
