@@ -497,7 +497,7 @@ def test_a_mass_message_that_telegram_refuses_tells_why_and_what_to_do() -> None
     screen = progress_screen(RU, refused("paused"))
     assert "BUTTON_URL_INVALID: 10; отключили рассылки: 1" in screen.styled.text
     assert "Telegram не принимает это сообщение, кому бы оно ни шло: BUTTON_URL_INVALID." in screen.styled.text
-    assert "Отмените её и напишите заново" in screen.styled.text
+    assert "её получат и те, для кого она не была принята. Или отмените её и напишите заново." in screen.styled.text
     assert [key.text for row in screen.keyboard for key in row][:2] == ["▶️ Продолжить", "✖️ Отменить"]
 
 
