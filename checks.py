@@ -15,7 +15,7 @@ from databases import EXPECTED_FAILURES, addresses, trouble
 from settings import Settings, Telegram
 from storage.clickhouse import engine as clickhouse
 from storage.clickhouse.engine import ClickHouseError
-from storage.embedded import attach
+from storage.data_folder import attach
 from storage.mongo import client as mongo
 from storage.postgres.migrate import MigrationRefused, pending
 

@@ -17,7 +17,8 @@ from pymongo.errors import PyMongoError
 from settings import Server, Settings
 from storage import is_transient
 from storage.clickhouse.engine import ClickHouseError
-from storage.embedded import DataFolderBusy, DataFolderUnusable, Endpoints, EngineFailed, Engines, attach
+from storage.data_folder import DataFolderBusy, DataFolderUnusable, Endpoints, attach
+from storage.embedded import EngineFailed, Engines
 from storage.mongo import client as mongo
 from storage.mongo import questions
 from storage.postgres import journal, pool

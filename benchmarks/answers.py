@@ -33,7 +33,8 @@ from rich.table import Table
 
 from benchmarks import bank
 from benchmarks.load import Measured, Request, load
-from storage.embedded import Engines, attach
+from storage.data_folder import attach
+from storage.embedded import Engines
 from storage.mongo import client as mongo
 from storage.mongo import questions
 from tests.running import Service

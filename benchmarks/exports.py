@@ -32,7 +32,7 @@ from python_calamine import CalamineWorkbook
 from rich.console import Console
 
 from benchmarks.answers import add_students, token
-from storage.embedded import attach
+from storage.data_folder import attach
 from storage.spreadsheets import MOST_ROWS
 from tests.running import Service
 

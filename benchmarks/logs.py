@@ -39,7 +39,7 @@ from benchmarks.answers import (
     start_trainings,
 )
 from benchmarks.load import Request, load
-from storage.embedded import attach
+from storage.data_folder import attach
 from tests.clickhouse_server import ClickHouseServer
 from tests.durability.proxy import SlowProxy
 from tests.running import Service

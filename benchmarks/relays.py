@@ -40,7 +40,8 @@ from benchmarks.load import load
 from benchmarks.logs import positions_of
 from storage.clickhouse import engine as clickhouse
 from storage.clickhouse.rollups import Rollups
-from storage.embedded import Engines, attach
+from storage.data_folder import attach
+from storage.embedded import Engines
 from storage.mongo import client as mongo
 from storage.postgres import journal
 from storage.postgres.pool import open_pool

@@ -46,7 +46,8 @@ from benchmarks.load import load as load_over_http
 from protocols.messages import Authenticate, GiveAnswer, Message, ShowTraining, StartTraining
 from service import Running, running
 from settings import Log, load
-from storage.embedded import Engines, attach
+from storage.data_folder import attach
+from storage.embedded import Engines
 from storage.mongo import client as mongo
 from storage.mongo import questions
 

@@ -1,12 +1,5 @@
 """Real PostgreSQL and MongoDB from wheels, as child processes of the service, in one data folder.
 
-Layout of the folder:
-
-    service.lock    locked (flock) by the one service that runs here; holds its pid and the endpoints as JSON
-    postgres/       the cluster; postgres.log beside it
-    mongo/          dbpath of the one-member replica set; mongo.log beside it
-    run/            the Unix sockets
-
 Nobody but the owner of the folder reaches the engines: they listen on Unix sockets only, in a folder of
 mode 0700. That is why the connections need no password: whoever can open the socket could as well read the
 data files.
@@ -22,25 +15,18 @@ a child of the service, with current settings, and there is one way to watch and
 """
 
 import asyncio
-import errno
-import fcntl
-import json
 import os
-import platform
-import pwd
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, ClassVar, Literal, Self
+from typing import BinaryIO, ClassVar, Literal
 from urllib.parse import quote
 
 import asyncpg
@@ -48,6 +34,16 @@ import psutil
 import structlog
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
+
+from storage.data_folder import (
+    Account,
+    DataFolderUnusable,
+    Endpoints,
+    FolderLock,
+    no_folder,
+    prepare_folder,
+    socket_folder,
+)
 
 EngineName = Literal["postgres", "mongo"]
 
@@ -60,30 +56,9 @@ STEADY_SECONDS = 60.0  # an engine that ran this long is restarted without delay
 LOG_BYTES = 8 * 1024 * 1024
 LOG_CHECK_SECONDS = 60.0
 SCARCE_BYTES = 200 * 1024 * 1024  # a log on a full disk cannot tell that it is full
-SOCKET_PATH_BYTES = 107  # sockaddr_un.sun_path less the closing zero
 DATABASE = "apo"
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Endpoints:
-    """Where the engines of a data folder answer. The URL of an engine that was not asked for is empty."""
-
-    postgres_url: str
-    mongo_url: str
-
-
-class DataFolderUnusable(Exception):
-    """The data folder cannot be used: names the folder and the mend."""
-
-
-def _no_folder(path: Path) -> DataFolderUnusable:
-    return DataFolderUnusable(f"The data folder {path} is not a folder, or below a file: set [storage] path to another")
-
-
-class DataFolderBusy(DataFolderUnusable):
-    """Another service holds the data folder: names the folder and the pid."""
 
 
 class EngineFailed(Exception):
@@ -125,7 +100,7 @@ class Engines:
         self._shared = shared
         self._engines: dict[EngineName, _Engine] = {}
         self._keepers: dict[EngineName, asyncio.Task[None]] = {}
-        self._lock: _FolderLock | None = None
+        self._lock: FolderLock | None = None
         self._sockets: Path | None = None
 
     async def __aenter__(self) -> Endpoints:
@@ -142,13 +117,13 @@ class Engines:
         Raises DataFolderUnusable, DataFolderBusy or EngineFailed; then nothing is left running.
         """
         try:
-            account = _prepare_folder(self.path)
-            self._lock = await _FolderLock.take(self.path)
-            self._sockets = _socket_folder(self.path)
+            account = prepare_folder(self.path)
+            self._lock = await FolderLock.take(self.path)
+            self._sockets = socket_folder(self.path)
         except OSError as error:
             await self.stop()
             if isinstance(error, (FileExistsError, NotADirectoryError)):
-                raise _no_folder(self.path) from error
+                raise no_folder(self.path) from error
             raise DataFolderUnusable(
                 f"The data folder {self.path} cannot be written ({error}): give it to this user "
                 f"(chown -R {os.geteuid()} {self.path}), free its disk, or set [storage] path to another one"
@@ -220,15 +195,6 @@ class Engines:
         return engine.pid if engine and engine.ready else None
 
 
-def attach(path: Path) -> Endpoints | None:
-    """The endpoints of the engines that a running service keeps in this folder, or None when none does.
-
-    For command-line tools that work beside a running service. Raises DataFolderUnusable if the folder may not
-    be read.
-    """
-    return _FolderLock.read(path.absolute())
-
-
 async def _keep(engine: "_Engine") -> None:
     """Start the engine again whenever it dies, with growing pauses, until cancelled."""
     pause = FIRST_PAUSE_SECONDS
@@ -255,23 +221,6 @@ async def _keep(engine: "_Engine") -> None:
                 break
 
 
-@dataclass(frozen=True)
-class _Account:
-    """Who runs the engines, when the service itself runs as root."""
-
-    uid: int
-    gid: int
-
-    def own(self, path: Path) -> None:
-        """Hand a file or a whole folder over, say after a backup was restored by root."""
-        if path.lstat().st_uid == self.uid:
-            return
-        for folder, folders, files in os.walk(path):
-            for entry in (*folders, *files):
-                os.chown(Path(folder, entry), self.uid, self.gid, follow_symlinks=False)
-        os.chown(path, self.uid, self.gid, follow_symlinks=False)
-
-
 class _Engine(ABC):
     """One engine: a process on a data folder that answers on a Unix socket."""
 
@@ -279,7 +228,7 @@ class _Engine(ABC):
     # In this order, each with the seconds to wait for the exit.
     stop_signals: ClassVar[tuple[tuple[signal.Signals, float], ...]]
 
-    def __init__(self, path: Path, sockets: Path, account: _Account | None) -> None:
+    def __init__(self, path: Path, sockets: Path, account: Account | None) -> None:
         self.data = path / self.name
         self.log_file = path / f"{self.name}.log"
         self.sockets = sockets
@@ -596,122 +545,6 @@ class _Mongo(_Engine):
 # AlreadyInitialized (its configuration is still being loaded), NotYetInitialized, InterruptedAtShutdown,
 # InterruptedDueToReplStateChange, PrimarySteppedDown
 STILL_STARTING = frozenset({23, 94, 11600, 11602, 189})
-
-
-class _FolderLock:
-    """The right to run in a data folder. It ends with the process that has it; children do not inherit it."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    @classmethod
-    async def take(cls, path: Path) -> Self:
-        descriptor = os.open(path / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        for _ in range(20):  # a tool that looks whether a service runs holds the lock for a moment
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                await asyncio.sleep(0.02)
-            else:
-                lock = cls(descriptor)
-                try:
-                    lock._write({"pid": os.getpid()})
-                except OSError:
-                    lock.release()
-                    raise
-                return lock
-        holder = _json(os.pread(descriptor, 65536, 0)).get("pid", "unknown")
-        os.close(descriptor)
-        raise DataFolderBusy(
-            f"Another service runs in the data folder {path} (pid {holder}): stop it, "
-            "or set [storage] path to another folder"
-        )
-
-    @staticmethod
-    def read(path: Path) -> Endpoints | None:
-        try:
-            descriptor = os.open(path / "service.lock", os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        except NotADirectoryError as error:
-            raise _no_folder(path) from error
-        except PermissionError as error:
-            raise DataFolderUnusable(f"The data folder {path} belongs to another user: run as that user") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            said = _json(os.pread(descriptor, 65536, 0))
-            if "postgres_url" not in said:
-                return None
-            return Endpoints(postgres_url=str(said["postgres_url"]), mongo_url=str(said["mongo_url"]))
-        else:
-            return None
-        finally:
-            os.close(descriptor)
-
-    def publish(self, endpoints: Endpoints) -> None:
-        self._write({"pid": os.getpid(), **asdict(endpoints)})
-
-    def withdraw(self) -> None:
-        self._write({"pid": os.getpid()})
-
-    def release(self) -> None:
-        os.ftruncate(self._descriptor, 0)
-        os.close(self._descriptor)
-
-    def _write(self, content: Mapping[str, object]) -> None:
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps(content).encode(), 0)
-
-
-def _json(raw: bytes) -> dict[str, object]:
-    try:
-        content = json.loads(raw)
-    except ValueError:  # half written, or empty: the holder has just come or is about to go
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _prepare_folder(path: Path) -> _Account | None:
-    """Make the data folder if there is none, check that we may write it, choose the engines' account.
-
-    Raises OSError.
-    """
-    if sys.platform != "linux" or platform.machine() != "x86_64":
-        raise DataFolderUnusable(
-            f"Embedded engines run on Linux x86-64, not on {sys.platform} {platform.machine()}: "
-            "configure [postgres] url and [mongo] url"
-        )
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for entry in (path, *path.iterdir()):  # e.g. root ran the service here once
-        if not os.access(entry, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(entry))
-    if os.geteuid() != 0:
-        return None
-    owner = path.stat()
-    if owner.st_uid != 0 and _known(owner.st_uid):
-        return _Account(owner.st_uid, owner.st_gid)
-    nobody = pwd.getpwnam("nobody")
-    return _Account(nobody.pw_uid, nobody.pw_gid)
-
-
-def _known(uid: int) -> bool:
-    try:
-        pwd.getpwuid(uid)
-    except KeyError:
-        return False
-    return True
-
-
-def _socket_folder(path: Path) -> Path:
-    """A folder of mode 0700 for the sockets: in the data folder, or a temporary one if that is too long."""
-    inside = path / "run"
-    # The comma separates hosts in a PostgreSQL URL.
-    if len(os.fsencode(inside / ".s.PGSQL.5432.lock")) > SOCKET_PATH_BYTES or "," in str(path):
-        return Path(tempfile.mkdtemp(prefix="apo-"))
-    inside.mkdir(mode=0o700, exist_ok=True)
-    inside.chmod(0o700)
-    return inside
 
 
 def _binary(package: str, file: str, engine: str) -> Path:

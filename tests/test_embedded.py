@@ -20,14 +20,8 @@ import pytest_asyncio
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from storage import embedded
-from storage.embedded import (
-    DataFolderBusy,
-    DataFolderUnusable,
-    EngineFailed,
-    EngineName,
-    Engines,
-    attach,
-)
+from storage.data_folder import DataFolderBusy, DataFolderUnusable, attach
+from storage.embedded import EngineFailed, EngineName, Engines
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOT = Path(__file__).parent.parent

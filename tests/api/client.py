@@ -11,7 +11,7 @@ import aiohttp
 import asyncpg
 import orjson
 
-from storage.embedded import attach
+from storage.data_folder import attach
 from tests.running import Service
 
 BASE = "/api/v1"

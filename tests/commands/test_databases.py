@@ -17,7 +17,7 @@ import asyncpg
 import psutil
 import pytest
 
-from storage.embedded import attach
+from storage.data_folder import attach
 from storage.postgres.migrate import migrate
 from tests.commands.conftest import BOT_TOKEN
 from tests.commands.house import House

@@ -12,7 +12,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from storage.embedded import Endpoints, Engines
+from storage.data_folder import Endpoints
+from storage.embedded import Engines
 from tests.api.banks import RIGHT, Bank, walk_through
 from tests.api.client import PASSWORD, Client, Json
 from tests.contests.school import begun, moment, planned

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import aiohttp
 
-from storage.embedded import Endpoints, Engines
+from storage.data_folder import Endpoints
+from storage.embedded import Engines
 from tests.clickhouse_server import ClickHouseServer
 from tests.durability.audit import Verdict, read_running
 from tests.durability.campaign import School, caught_up, report

@@ -25,7 +25,7 @@ import service
 from actors.joining import Joining
 from protocols import messages as m
 from settings import load
-from storage.embedded import attach
+from storage.data_folder import attach
 from tests.durability.campaign import caught_up
 
 POINTS = ("begun", "left", "taken over", "completed")
