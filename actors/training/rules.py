@@ -207,7 +207,13 @@ def _finished(state: SessionState, training: TrainingState, at: int, reason: Rea
 
 
 def _start(state: SessionState, command: StartTraining, context: Context) -> tuple[AnyEvent, ...]:
-    if command.request is not None and state.training is not None and command.request == state.training.request:
+    before = state.training
+    if command.request is not None and before is not None and command.request == before.request:
+        if (command.subject, command.mode) != (before.subject, before.mode):
+            raise Conflict(
+                f"the same key has started a training in {before.subject!r}, mode {before.mode!r}: "
+                "another one needs a key of its own"
+            )
         return ()
     _refuse_during_contest(state, context.now)
     subject = context.bank.subject(command.subject)

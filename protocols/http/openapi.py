@@ -168,7 +168,7 @@ def _parameters(route: Route) -> Iterator[Json]:
             "in": "header",
             "required": False,
             "schema": {"type": "string", "pattern": KEY_FORM},
-            "description": "Sent again with the same key, it starts nothing: the answer is the same training.",
+            "description": "Sent again with the same key, a request does nothing: it tells what the first made.",
         }
     model = route.query_model
     if model is None:

@@ -149,6 +149,7 @@ async def test_the_same_start_sent_again_is_the_same_training(student: Client, w
     body, key = {"subject": walk.subject}, {"Idempotency-Key": "0b5f-1"}
     first, again = [await student.call("POST", "/trainings", body, headers=key) for _ in range(2)]
     assert (again.status, again.json, again.headers["Location"]) == (201, first.json, first.headers["Location"])
+    await student.refused(409, "POST", "/trainings", body | {"mode": "exam", "minutes": 5}, headers=key)
     other = await student.call("POST", "/trainings", body, headers={"Idempotency-Key": "0b5f-2"})
     assert other.json["id"] != first.json["id"]
 
