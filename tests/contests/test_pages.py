@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from tests.api.banks import RIGHT, WRONG, Bank
 from tests.api.client import Client
-from tests.contests.school import MOSCOW, planned
+from tests.contests.school import MOSCOW, moment, planned
 from tests.web.visitor import Visitor, browsing, filled_in
 
 
@@ -53,6 +53,20 @@ async def test_a_student_joins_takes_part_and_sees_the_places(admin: Client, ann
     assert "Anna" in page
     path, _ = await anna.send(f"{place}/start")
     assert path == f"/trainings/{training[1]}"
+
+
+async def test_who_has_joined_is_told_when_and_where_it_begins(admin: Client, anna: Visitor, walk: Bank) -> None:
+    contest = await planned(admin, walk.subject, title="Tomorrow", begins_in=3600.0)
+    start = moment(contest["starts_at"])
+    assert "Tomorrow" in await anna.see("/")
+    _, page = await anna.send(f"/contests/{contest['id']}/join")
+    assert "You take part" in page
+    assert re.search(r"Here you can start it at <time[^>]*>[^<]*" + f"{start.astimezone(MOSCOW):%H:%M}", page)
+
+
+async def test_who_starts_late_is_told_how_many_minutes_are_left(admin: Client, anna: Visitor, walk: Bank) -> None:
+    contest = await planned(admin, walk.subject, lasts=630.0, minutes=45)
+    assert "It ends soon: you will have 10 minutes." in await anna.see(f"/contests/{contest['id']}")
 
 
 async def test_what_is_hidden_is_not_on_the_pages(admin: Client, anna: Visitor, student: Client, walk: Bank) -> None:

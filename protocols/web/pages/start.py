@@ -13,6 +13,8 @@ from protocols.web.application import Page
 from protocols.web.rendering import faults, render, see
 from protocols.web.visit import COOKIE_SECONDS, LANGUAGE, LANGUAGE_SECONDS, SESSION, Visit, inside, said
 
+SHOWN_CONTESTS: Final = 3
+
 
 async def home(visit: Visit) -> web.Response:
     subjects = await visit.expect(m.Subjects, m.ListSubjects(language=visit.language))
@@ -23,10 +25,13 @@ async def home(visit: Visit) -> web.Response:
         except m.NotFound:
             training = None
     answered: tuple[m.OwnReport, ...] = ()
+    contests: list[m.Contest] = []
     if visit.caller is not None:
         reports = await visit.expect(m.OwnReports, m.ListOwnReports(user=visit.user, unseen=True, limit=5))
         answered = reports.items
-    return render(visit, "home.html", subjects=subjects.items, training=training, answered=answered)
+        page = await visit.expect(m.Contests, m.ListContests(user=visit.user))
+        contests = [contest for contest in page.items if contest.state != "over"][:SHOWN_CONTESTS]
+    return render(visit, "home.html", subjects=subjects.items, training=training, answered=answered, contests=contests)
 
 
 async def login_form(visit: Visit) -> web.Response:
