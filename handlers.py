@@ -123,6 +123,7 @@ def broadcast_handlers(desk: BroadcastDesk, broadcaster: ActorRef[Broadcaster]) 
         m.CountAudience: desk.count_audience,
         m.ChangeBroadcast: desk.change,
         m.ShowBroadcastContent: desk.content,
+        m.NoteBroadcastPress: desk.note_press,
         m.StartBroadcast: ask,
         m.PauseBroadcast: ask,
         m.ResumeBroadcast: ask,

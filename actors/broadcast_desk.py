@@ -26,10 +26,12 @@ from protocols.messages import (
     Conflict,
     CountAudience,
     CreateBroadcast,
+    Done,
     Entity,
     FieldError,
     Invalid,
     ListBroadcasts,
+    NoteBroadcastPress,
     NotFound,
     ShowBroadcast,
     ShowBroadcastContent,
@@ -157,6 +159,10 @@ class BroadcastDesk:
         if row is None:
             raise NotFound(f"There is no broadcast {message.broadcast}")
         return shown(row, self._live, moment(self._clock()))
+
+    async def note_press(self, message: NoteBroadcastPress) -> Done:
+        await sql.note_press(self._pool, message.broadcast, message.user)
+        return Done()
 
     async def page(self, message: ListBroadcasts) -> Broadcasts:
         """Raises Invalid on a cursor that is none."""

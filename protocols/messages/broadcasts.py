@@ -139,18 +139,28 @@ class CountAudience(AdminCommand):
     audience: Audience = Audience()
 
 
+class NoteBroadcastPress(Command):
+    """The user has pressed a button of a broadcast that begins a training. Each who got it counts once."""
+
+    broadcast: Annotated[int, Field(ge=1, lt=2**63)]
+
+
 class AudienceCount(Message):
     recipients: int
 
 
 class BroadcastContent(Message):
-    """What each recipient gets. `digest` is the same for the same content: what was uploaded once can be reused."""
+    """What each recipient gets. `digest` is the same for the same content: what was uploaded once can be reused.
+
+    `broadcast` is of which one it is; None: that has no number yet.
+    """
 
     text: str
     entities: tuple[Entity, ...] | None
     buttons: tuple[tuple[Button, ...], ...]
     image: bytes | None
     digest: str
+    broadcast: int | None = None
 
 
 class Broadcast(Message):
@@ -160,7 +170,7 @@ class Broadcast(Message):
     why some did not get it. `waiting` is why a running one does not send: the bot is off, its recipients are being
     listed, others have their turn, it is quiet hours, Telegram asked to wait or does not answer, or outcomes cannot
     be saved; None: it sends. `problem`: it was paused without anybody asking for it, because Telegram refused it again
-    and again for this reason, in Telegram's own word.
+    and again for this reason, in Telegram's own word. `pressed` counts who has pressed a button that begins a training.
     """
 
     id: int
@@ -179,6 +189,7 @@ class Broadcast(Message):
     reasons: dict[str, int]
     waiting: Waiting | None = None
     problem: str | None = None
+    pressed: int = 0
     created_at: datetime
     start_at: datetime | None
     started_at: datetime | None

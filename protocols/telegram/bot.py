@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -12,12 +14,14 @@ from pydantic import TypeAdapter, ValidationError
 from protocols.catalogue import LANGUAGES, texts
 from protocols.messages import (
     Chat,
+    Done,
     FindChats,
     Forbidden,
     FoundChats,
     Language,
     MarkUnreachable,
     MeetChat,
+    NoteBroadcastPress,
     NotFound,
     PersonName,
     Refusal,
@@ -57,6 +61,7 @@ log = structlog.get_logger(__name__)
 REMEMBERED_PRESSES = 10_000
 ELSEWHERE: Language = "en"  # is spoken with people of all other languages
 LONGEST_WORD = 64  # of a command and of what follows it
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _NAME: TypeAdapter[str] = TypeAdapter(PersonName)
 
 
@@ -286,6 +291,9 @@ class Bot:
         subject = await subjects.subject_by_token(turn, meant.token)
         if meant.verb == "announced":
             metrics.CLICKS.labels(subject.slug).inc()
+            if _NUMBER.fullmatch(meant.value):
+                await turn.ask(NoteBroadcastPress(user=turn.user, broadcast=int(meant.value)), Done)
+                meant = replace(meant, value="")
         match meant.verb:
             case "open":
                 await subjects.open_subject(turn, subject)

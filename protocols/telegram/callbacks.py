@@ -247,6 +247,6 @@ def question_token(training: str, question: str, skipped: int) -> str:
     return token("question", training, question, skipped)
 
 
-def begin_subject(slug: str) -> bytes:
-    """The data of a button below a mass message that begins a training in a subject."""
-    return encode(OfSubject("announced", subject_token(slug)))
+def begin_subject(slug: str, broadcast: int | None) -> bytes:
+    """The data of a button that begins a training in a subject, below this mass message."""
+    return encode(OfSubject("announced", subject_token(slug), "" if broadcast is None else str(broadcast)))

@@ -51,12 +51,17 @@ class TelegramCourier:
 def outgoing(content: BroadcastContent) -> Outgoing:
     """A mass message as it is seen in Telegram."""
     text = styled(content.text) if content.entities is None else Styled(content.text, content.entities)
-    return Outgoing(text, tuple(tuple(map(_key, row)) for row in content.buttons), content.image, digest=content.digest)
+    return Outgoing(
+        text,
+        tuple(tuple(_key(button, content.broadcast) for button in row) for row in content.buttons),
+        content.image,
+        digest=content.digest,
+    )
 
 
-def _key(button: Button) -> Key:
+def _key(button: Button, broadcast: int | None) -> Key:
     if button.url is not None:
         return Key(button.text, url=str(button.url))
     assert button.subject is not None  # a button has one of them
     metrics.CLICKS.labels(button.subject)  # from nought on
-    return Key(button.text, data=begin_subject(button.subject))
+    return Key(button.text, data=begin_subject(button.subject, broadcast))

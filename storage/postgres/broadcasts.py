@@ -27,7 +27,7 @@ COUNT_SECONDS = 10.0
 MOST_REASONS = 50  # of a broadcast, told apart
 
 SHOWN = """id, state, listed, text, buttons, image IS NOT NULL AS image, audience, recipients, sent, failed, blocked,
-           reasons, problem, created_at, start_at, started_at, finished_at"""
+           reasons, problem, pressed, created_at, start_at, started_at, finished_at"""
 
 # Whoever is erased is no user any more, and whoever joined another account has no telegram_id of their own.
 REACHABLE = """users.notifications AND NOT users.blocked AND chats.unreachable_since IS NULL"""
@@ -183,7 +183,9 @@ async def states(db: Executor, known: Collection[int]) -> list[Record]:
 
 async def content(db: Executor, broadcast: int) -> BroadcastContent:
     """What is sent."""
-    row = await db.fetchrow("SELECT text, entities, buttons, image, digest FROM broadcasts WHERE id = $1", broadcast)
+    row = await db.fetchrow(
+        "SELECT id AS broadcast, text, entities, buttons, image, digest FROM broadcasts WHERE id = $1", broadcast
+    )
     assert row is not None
     return BroadcastContent.model_validate(dict(row))
 
@@ -343,6 +345,20 @@ async def _count(connection: Connection, broadcast: int, fresh: Sequence[Record]
         broadcast,
         *counts.values(),
         reasons,
+    )
+
+
+async def note_press(db: Executor, broadcast: int, user: int) -> None:
+    """Count that a user has pressed a button of a broadcast that they got; once, however often they do."""
+    await db.execute(
+        """WITH fresh AS (
+               UPDATE deliveries SET pressed = true
+               WHERE broadcast_id = $1 AND telegram_id = (SELECT telegram_id FROM users WHERE id = $2) AND NOT pressed
+               RETURNING 1
+           )
+           UPDATE broadcasts SET pressed = pressed + 1 WHERE id = $1 AND EXISTS (SELECT FROM fresh)""",
+        broadcast,
+        user,
     )
 
 

@@ -557,3 +557,14 @@ async def test_while_outcomes_cannot_be_written_only_so_many_are_sent(
         await stand.hand("ALTER TABLE deliveries DROP CONSTRAINT refused")
     done = await stand.finished(broadcast)
     assert (done.sent, len(stand.telegram.calls)) == (300, 300)
+
+
+async def test_everybody_who_got_it_and_presses_a_button_counts_once(stand: Stand) -> None:
+    await stand.people(1, 2, 3)
+    stand.start()
+    await stand.begin(broadcast := await stand.create(audience=m.Audience(users=(1, 2))))
+    await stand.finished(broadcast)
+    for user in (1, 1, 3):
+        await stand.desk.note_press(m.NoteBroadcastPress(user=user, broadcast=broadcast))
+    assert (await stand.show(broadcast)).pressed == 1
+    assert {content.broadcast for content in stand.telegram.contents} == {broadcast}

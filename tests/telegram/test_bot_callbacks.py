@@ -77,7 +77,7 @@ def test_the_largest_questions_fit() -> None:
     token = question_token("9" * 19 + "-" + "9" * 9, "я" * 100, 200)
     for verb in get_args(QuestionVerb):
         assert len(encode(OfQuestion(verb, token, LETTERS))) <= LONGEST
-    assert len(begin_subject("s" * 64)) <= LONGEST
+    assert len(begin_subject("s" * 64, 10**17)) <= LONGEST
 
 
 def test_what_is_too_long_for_a_button_is_refused() -> None:

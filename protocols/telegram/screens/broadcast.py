@@ -38,7 +38,7 @@ from protocols.messages import (
 from protocols.telegram.callbacks import BroadcastVerb, Go, OfBroadcast, subject_token
 from protocols.telegram.courier import outgoing
 from protocols.telegram.markup import bold, join, utf16_len
-from protocols.telegram.screens.mass_words import NOBODY, STATES, WAITING, problem_told, reasons_told
+from protocols.telegram.screens.mass_words import NOBODY, STATES, WAITING, begins_training, problem_told, reasons_told
 from protocols.telegram.screens.refusals import sorry
 from protocols.telegram.screens.screen import Screen, key, paragraphs, rows, to_menu
 from protocols.telegram.screens.start import GRADES
@@ -158,6 +158,8 @@ def progress_screen(t: Texts, broadcast: Broadcast) -> Screen:
             left=broadcast.left,
         ),
     ]
+    if begins_training(broadcast):
+        lines.append(t("pressed a button: {pressed}", pressed=broadcast.pressed))
     if broadcast.rate:
         lines.append(t("{rate} a second", rate=round(broadcast.rate, 1)))
     if broadcast.eta is not None:

@@ -42,6 +42,11 @@ def reasons_told(t: Texts, broadcast: Broadcast) -> str:
     )
 
 
+def begins_training(broadcast: Broadcast) -> bool:
+    """Whether it has a button whose presses are counted."""
+    return any(button.subject is not None for row in broadcast.buttons for button in row)
+
+
 def problem_told(t: Texts, broadcast: Broadcast) -> str:
     """Why it was paused by itself, and what to do then; empty where it was not."""
     if broadcast.problem is None:

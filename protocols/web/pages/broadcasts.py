@@ -13,7 +13,7 @@ from protocols import messages as m
 from protocols.catalogue import mark
 from protocols.http.application import STREAMS
 from protocols.telegram.markup import styled
-from protocols.telegram.screens.mass_words import NOBODY, STATES, WAITING, problem_told, reasons_told
+from protocols.telegram.screens.mass_words import NOBODY, STATES, WAITING, begins_training, problem_told, reasons_told
 from protocols.web.application import Page
 from protocols.web.markup import telegram_html
 from protocols.web.rendering import faults, render, see
@@ -225,6 +225,7 @@ async def _broadcast(visit: Visit, problem: str | None = None, status: int = 200
         buttons=[button["text"] for button in kept.buttons],
         problem=problem or problem_told(visit.t, shown),
         reasons=reasons_told(visit.t, shown),
+        begins_training=begins_training(shown),
         STATES=STATES,
         WAITING=WAITING,
         NOBODY=NOBODY,

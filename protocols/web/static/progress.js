@@ -17,7 +17,7 @@ if (progress.dataset.stream) {
     const done = told.recipients - told.left;
     const figures = {
       eta: told.eta ? written.format(new Date(told.eta)) : "–",
-      sent: told.sent, left: told.left, blocked: told.blocked, failed: told.failed,
+      sent: told.sent, pressed: told.pressed, left: told.left, blocked: told.blocked, failed: told.failed,
       rate: (told.rate ?? 0).toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1 }),
       percent: (told.recipients ? done / told.recipients : 1).toLocaleString(document.documentElement.lang, { style: "percent" }),
     };

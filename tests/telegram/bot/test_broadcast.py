@@ -82,6 +82,12 @@ async def test_from_the_message_to_its_last_recipient(center: DataCenter, servic
         assert labels(copy) == labels(preview) == ["Train", "News"]
     await students[0].press("Train")
     await students[0].sees(lambda shown: shown.button("Закончить") is not None or "Начать" in shown.text)
+    connection = await connect(service)
+    try:
+        pressed = "SELECT pressed FROM broadcasts WHERE text LIKE 'Tomorrow the first round.%'"
+        assert await connection.fetchval(pressed) == 1
+    finally:
+        await connection.close()
     assert not copies(students[2], "Tomorrow")
 
 
