@@ -92,10 +92,15 @@ class _Export:
         self._spool = spool
         self._subject = subject
         self._format: ExportFormat = format
-        self.warnings: list[EntryError] = []
+        self._left_out: list[EntryError] = []
+        self._lost: list[EntryError] = []
         self.pictures: dict[str, Path] = {}
         self.written = 0
         self._names: dict[str, str] = {}
+
+    @property
+    def warnings(self) -> list[EntryError]:
+        return [*self._left_out, *self._lost]
 
     def write(self) -> None:
         target = self._spool / f"export.{_SUFFIXES[self._format]}"
@@ -153,6 +158,8 @@ class _Export:
                 self._compare(said, (head + whole + tail).encode())
                 for text in remarks:
                     stream.write(text)
+            for one in self._lost[:MOST_WARNINGS]:
+                stream.write(writer.remark(f"{one.where}: {one.message}"))
             stream.write(writer.tail())
 
     def _alone_head(self, writer: Writer) -> str:
@@ -166,7 +173,7 @@ class _Export:
             try:
                 piece = writer.question(question)
             except Unwritable as reason:
-                self.warnings.append(EntryError(where=str(question["id"]), path="", message=f"left out: {reason}"))
+                self._left_out.append(EntryError(where=str(question["id"]), path="", message=f"left out: {reason}"))
                 texts.append(writer.remark(f"{question['id']} is left out: {reason}"))
                 continue
             texts.append((writer.separator if self.written else "") + piece)
@@ -180,7 +187,7 @@ class _Export:
         columns = columns_of(self._questions())
         too_long = write_bank(target, self._subject, columns, self._counted())
         for own_id in too_long:
-            self.warnings.append(EntryError(where=own_id, path="", message="a text is too long for a cell"))
+            self._lost.append(EntryError(where=own_id, path="", message="a text is too long for a cell"))
         self._compare(self._questions(), target.read_bytes())
 
     def _counted(self) -> Iterator[Question]:
@@ -196,7 +203,7 @@ class _Export:
             bank = read(content, subject=self._subject.slug, format=self._format)
             checked = check(bank, self._subject, self._subject.slug)
         except BankFileError as error:
-            self.warnings.append(EntryError(where="file", path="", message=f"cannot be read again: {error.message}"))
+            self._lost.append(EntryError(where="file", path="", message=f"cannot be read again: {error.message}"))
             return
         again: dict[str, Question] = {}
         for _, question in checked.questions:
@@ -211,12 +218,12 @@ class _Export:
             if found is None:
                 fault = faults.get(own_id)
                 why = f": {fault.path}: {fault.message}" if fault is not None else ""
-                self.warnings.append(EntryError(where=own_id, path="", message=f"cannot be imported again{why}"))
+                self._lost.append(EntryError(where=own_id, path="", message=f"cannot be imported again{why}"))
                 continue
             lost = [name for name in dict.fromkeys((*original, *found)) if original.get(name) != found.get(name)]
             if lost:
                 told = f"{self._format} does not keep this just as it is: {', '.join(lost)}"
-                self.warnings.append(EntryError(where=own_id, path=lost[0], message=told))
+                self._lost.append(EntryError(where=own_id, path=lost[0], message=told))
 
 
 def _choices(question: Question) -> Iterator[Question]:

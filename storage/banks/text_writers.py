@@ -231,7 +231,9 @@ class Gift:
                     for share, option in zip(_shares(question), options, strict=True)
                 )
             case "text":
-                return "\n".join(self._accepted_texts(question))
+                accepted = "\n".join(self._accepted_texts(question))
+                _refuse_arrow(accepted)
+                return accepted
             case "number":
                 return "#\n" + "\n".join(self._numbers(question))
             case "match":
@@ -267,6 +269,7 @@ class Gift:
         right = {_text(choice["id"]): _text(choice["text"]) for choice in _all(question["right"])}
         for choice in _all(question["left"]):
             offered = right[_text(key[_text(choice["id"])])]
+            _refuse_arrow(_text(choice["text"]))
             yield f"={_gift_picture(choice)}{_sign(_text(choice['text']))} -> {_sign(offered)}"
         used = set(key.values())
         yield from (f"= -> {_sign(text)}" for own_id, text in right.items() if own_id not in used)
@@ -279,6 +282,12 @@ def _bracket(text: JsonValue) -> str:
 def _sign(text: str) -> str:
     """Text in which GIFT's signs mean themselves, on one line."""
     return re.sub(r"[~=#{}:\\]", r"\\\g<0>", text).replace("\n", "\\n")
+
+
+def _refuse_arrow(text: str) -> None:
+    """It cannot be escaped. Raises `Unwritable`."""
+    if "->" in text:
+        raise Unwritable("GIFT takes the `->` in it for a pair")
 
 
 def _gift_picture(choice: Question) -> str:

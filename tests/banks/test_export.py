@@ -153,6 +153,21 @@ def test_what_a_format_cannot_carry_is_named(tmp_path: Path) -> None:
     assert exported(tmp_path, "moodle-xml", questions).warnings == ()
 
 
+def test_the_file_itself_names_what_it_could_not_carry(tmp_path: Path) -> None:
+    options = [{"id": "first", "text": "a"}, {"id": "second", "text": "b"}]
+    done = exported(tmp_path, "gift", valid([{**QUESTIONS[0], "options": options, "key": "first"}]))
+    assert "// s: gift does not keep this just as it is: options, key\n" in done.file.read_text()
+
+
+def test_an_arrow_that_gift_would_take_for_a_pair_leaves_the_question_out(tmp_path: Path) -> None:
+    arrow = {**QUESTIONS[2], "key": {"accept": ["A->B"]}}
+    pairs = next(one for one in QUESTIONS if one["kind"] == "match")
+    left = [{**pairs["left"][0], "text": "A -> B"}, *pairs["left"][1:]]
+    done = exported(tmp_path, "gift", valid([arrow, {**pairs, "left": left}, QUESTIONS[0]]))
+    assert [warning.message.split(": ")[0] for warning in done.warnings] == ["left out"] * 2
+    assert list(imported(done)) == ["s"]
+
+
 def test_an_empty_selection_is_a_file_of_no_questions(tmp_path: Path) -> None:
     (tmp_path / "questions.jsonl").write_bytes(b"")
     for format in FORMATS:
