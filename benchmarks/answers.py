@@ -18,11 +18,10 @@ import statistics
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
-from urllib.parse import urlsplit
 
 import aiohttp
 import asyncpg
@@ -33,70 +32,12 @@ from rich.table import Table
 
 from benchmarks import bank
 from benchmarks.load import Measured, Request, load
-from storage.data_folder import attach
-from storage.embedded import Engines
-from storage.mongo import client as mongo
-from storage.mongo import questions
+from benchmarks.served import BANK, CONNECTIONS, TRAINING, fill_bank, served, token
 from tests.running import Service
 
-CONNECTIONS = 64
-TRAINING = 10
-BANK = 300
-SUBJECT = "benchmark"
-ROUGHLY_PER_SECOND = 12_000  # more than are answered, so that no round runs out of requests
 ORDINARY_PER_SECOND = 1_500
 
 console = Console(stderr=True)
-
-
-def token(user: int) -> str:
-    return f"benchmark-{user}"
-
-
-async def fill_bank(folder: Path, count: int) -> None:
-    """Put a bank into the data folder of a service that has not run yet."""
-    async with Engines(folder) as endpoints:
-        client = mongo.connect(endpoints.mongo_url)
-        database = mongo.database(client)
-        await questions.prepare(database)
-        made = [questions.draft(one) for one in bank.questions(count)]
-        await questions.store(client, database, bank.subject(SUBJECT), made)
-        client.close()
-
-
-async def add_students(connection: asyncpg.Connection[asyncpg.Record], first: int, count: int) -> list[int]:
-    """Accounts with tokens, straight into the tables; returns their ids."""
-    rows = await connection.fetch(
-        "INSERT INTO users (login, name) SELECT 'student-' || n, 'Student ' || n"
-        " FROM generate_series($1::bigint, $2::bigint) AS n RETURNING id",
-        first,
-        first + count - 1,
-    )
-    ids = [row["id"] for row in rows]
-    await connection.executemany(
-        "INSERT INTO tokens (hash, user_id, expires_at) VALUES ($1, $2, now() + interval '1 day')",
-        [(hashlib.sha256(token(user).encode()).digest(), user) for user in ids],
-    )
-    return ids
-
-
-async def start_trainings(url: str, users: Iterable[int]) -> None:
-    """Let each student start a training of ten questions."""
-    waiting = iter(list(users))
-
-    async def student(session: aiohttp.ClientSession) -> None:
-        for user in waiting:
-            async with session.post(
-                f"{url}/api/v1/trainings",
-                json={"subject": SUBJECT, "size": TRAINING},
-                headers={"Authorization": f"Bearer {token(user)}"},
-            ) as reply:
-                if reply.status != 201:
-                    raise RuntimeError(f"a training was not started: {reply.status} {await reply.text()}")
-
-    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
-        for _ in range(CONNECTIONS):
-            group.create_task(student(session))
 
 
 async def one_answer(url: str, request: Request) -> bytes:
@@ -107,32 +48,6 @@ async def one_answer(url: str, request: Request) -> bytes:
     ):
         reply.raise_for_status()
         return await reply.read()
-
-
-async def answers_of(connection: asyncpg.Connection[asyncpg.Record], users: list[int]) -> list[Request]:
-    """An answer to every question of the open trainings of these students, as many wrong as right."""
-    rows = await connection.fetch(
-        "SELECT user_id, data ->> 'training' AS training, data -> 'questions' AS questions FROM journal"
-        " WHERE user_id = ANY($1) AND data ->> 'type' = 'started'",
-        users,
-    )
-    kinds = [question.kind for question in bank.questions(BANK)]
-    random = Random(1)
-    requests = []
-    for place in range(TRAINING):
-        for row in rows:
-            n = orjson.loads(row["questions"])[place] - 1  # numbers count from 1, ids of the bank from 0
-            response = bank.RIGHT[kinds[n]]
-            if random.random() < 0.5:
-                response = bank.WRONG[kinds[n]]
-            requests.append(
-                Request(
-                    f"/api/v1/trainings/{row['training']}/answers",
-                    token(row["user_id"]),
-                    orjson.dumps({"question": f"q-{n}", "response": response}),
-                )
-            )
-    return requests
 
 
 async def fill_ordinary(connection: asyncpg.Connection[asyncpg.Record], first: int, count: int) -> list[Request]:
@@ -200,16 +115,12 @@ async def main() -> int:
 
 async def measure(folder: Path, rounds: int, seconds: int) -> tuple[dict[str, list[Measured]], int]:
     await fill_bank(folder / "data", BANK)
-    service = Service(folder, {"APO_BANK__DEMO": "false", "APO_LOG__LEVEL": "warning"})
-    await service.start()
     measured: dict[str, list[Measured]] = defaultdict(list)
     lost = 0
-    try:
-        endpoints = attach(folder / "data")
-        assert endpoints is not None
-        connection = await asyncpg.connect(endpoints.postgres_url)
+    async with served(Service(folder, {"APO_BANK__DEMO": "false", "APO_LOG__LEVEL": "warning"})) as ours:
+        connection = ours.connection
         await connection.execute("CREATE DATABASE ordinary")
-        ordinary_url = endpoints.postgres_url.replace("/apo?", "/ordinary?")
+        ordinary_url = ours.postgres_url.replace("/apo?", "/ordinary?")
         sqlalchemy_url = ordinary_url.replace("postgresql://", "postgresql+asyncpg://")
         async with peer("benchmarks.peers.ordinary", sqlalchemy_url) as (ordinary_port, ordinary_pid):
             ordinary = await asyncpg.connect(ordinary_url)
@@ -217,19 +128,13 @@ async def measure(folder: Path, rounds: int, seconds: int) -> tuple[dict[str, li
                 "INSERT INTO questions (id, content, answered, correct) VALUES ($1, $2, 0, 0)",
                 [(question.id, question.model_dump_json()) for question in bank.questions(BANK)],
             )
-            students = seconds * ROUGHLY_PER_SECOND // TRAINING
             for number in track(range(rounds), description="rounds", console=console):
-                console.print(f"round {number + 1}: {students} students start a training")
-                users = await add_students(connection, number * students, students)
-                await start_trainings(service.url, users)
-                requests = await answers_of(connection, users)
+                console.print(f"round {number + 1}: students start a training")
+                requests = await ours.answers(seconds)
                 sample = folder / "answer.json"
-                samples = [await one_answer(service.url, requests.pop()) for _ in range(21)]
+                samples = [await one_answer(ours.service.url, requests.pop()) for _ in range(21)]
                 sample.write_bytes(sorted(samples, key=len)[10])
                 before = await connection.fetchval("SELECT count(*) FROM journal WHERE data ->> 'type' = 'answered'")
-                address = urlsplit(service.url)
-                assert address.hostname is not None
-                assert address.port is not None
 
                 async def run(name: str, port: int, pid: int, requests: list[Request]) -> Measured:
                     one = await load(
@@ -242,7 +147,7 @@ async def measure(folder: Path, rounds: int, seconds: int) -> tuple[dict[str, li
                     )
                     return one
 
-                one = await run("service", address.port, service.pid, requests)
+                one = await run("service", ours.port, ours.service.pid, requests)
                 after = await connection.fetchval("SELECT count(*) FROM journal WHERE data ->> 'type' = 'answered'")
                 lost += max(0, one.requests - one.failed - (after - before))
                 async with peer("benchmarks.peers.bare", str(sample)) as (port, pid):
@@ -252,9 +157,6 @@ async def measure(folder: Path, rounds: int, seconds: int) -> tuple[dict[str, li
                 )
                 await run("ordinary stack", ordinary_port, ordinary_pid, ordinary_requests)
             await ordinary.close()
-        await connection.close()
-    finally:
-        await service.stop()
     return measured, lost
 
 

@@ -31,8 +31,7 @@ import psutil
 from python_calamine import CalamineWorkbook
 from rich.console import Console
 
-from benchmarks.answers import add_students, token
-from storage.data_folder import attach
+from benchmarks.served import add_students, served, token
 from storage.spreadsheets import MOST_ROWS
 from tests.running import Service
 
@@ -199,25 +198,17 @@ def read_converted(folder: Path) -> Totals:
 
 
 async def measure(folder: Path, results: int) -> bool:
-    service = Service(folder, {"APO_BANK__DEMO": "false", "APO_LOG__LEVEL": "warning"})
-    await service.start()
-    try:
-        endpoints = attach(folder / "data")
-        assert endpoints is not None
-        connection = await asyncpg.connect(endpoints.postgres_url)
+    async with served(Service(folder, {"APO_BANK__DEMO": "false", "APO_LOG__LEVEL": "warning"})) as ours:
         console.print(f"{results:,} results are being made …")
-        administrator, student = await fill(connection, results)
-        wanted = Totals(**dict(await connection.fetchrow(_TOTALS) or {}))
-        await connection.close()
+        administrator, student = await fill(ours.connection, results)
+        wanted = Totals(**dict(await ours.connection.fetchrow(_TOTALS) or {}))
         file = folder / "results.xlsx"
-        async with watched(service, student) as before:
+        async with watched(ours.service, student) as before:
             await asyncio.sleep(5)
-        async with watched(service, student) as during:
-            first, seconds = await fetch(service, administrator, file)
-        async with watched(service, student) as after:
+        async with watched(ours.service, student) as during:
+            first, seconds = await fetch(ours.service, administrator, file)
+        async with watched(ours.service, student) as after:
             await asyncio.sleep(5)
-    finally:
-        await service.stop()
     most, begun = max(during.memory), max(before.memory)
     console.print(
         f"exported in {seconds:.1f} s ({results / seconds:,.0f} rows a second; the first byte after {first:.1f} s), "

@@ -16,122 +16,32 @@ import re
 import statistics
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import aiohttp
-import asyncpg
 import clickhouse_driver
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.answers import (
-    BANK,
-    CONNECTIONS,
-    ROUGHLY_PER_SECOND,
-    TRAINING,
-    add_students,
-    answers_of,
-    fill_bank,
-    start_trainings,
-)
-from benchmarks.load import Request, load
-from storage.data_folder import attach
+from benchmarks.load import Measured
+from benchmarks.served import BANK, Served, fill_bank, served
 from tests.clickhouse_server import ClickHouseServer
 from tests.durability.proxy import SlowProxy
 from tests.running import Service
 
 SLOW_SECONDS = 0.5  # that each answer of ClickHouse is held back; an insert needs two
-CAUGHT_UP_SECONDS = 60.0
 LEVELS = ("info", "debug")
 WANTED = 0.97
 
 console = Console(stderr=True)
 
 
-@dataclass(frozen=True)
-class Round:
-    """One measurement of one service; `cpu` is in microseconds for each answer."""
-
-    per_second: float
-    p99: float
-    cpu: float
-
-
 class Unshipped(Service):
     command = ("-m", "benchmarks.unshipped")
 
 
-@dataclass
-class Side:
-    """A service and what is needed to load it."""
-
-    folder: Path
-    service: Service
-    connection: asyncpg.Connection[asyncpg.Record]
-    students: int = 0
-    requests: list[Request] = field(default_factory=list)
-
-    async def prepare(self, seconds: int) -> None:
-        """Trainings for one round, and no relay that still has to do with them."""
-        count = seconds * ROUGHLY_PER_SECOND // TRAINING
-        users = await add_students(self.connection, self.students, count)
-        self.students += count
-        await start_trainings(self.service.url, users)
-        self.requests = await answers_of(self.connection, users)
-        await self.caught_up()
-
-    async def caught_up(self) -> None:
-        async with asyncio.timeout(CAUGHT_UP_SECONDS):
-            while True:
-                head, reached = await positions_of(self.service)
-                if set(reached.values()) == {head}:
-                    return
-                await asyncio.sleep(0.2)
-
-    async def measure(self, seconds: int) -> Round:
-        port = urlsplit(self.service.url).port
-        assert port is not None
-        server = self.service.pid
-        one = await load(
-            "127.0.0.1", port, self.requests, self.folder, connections=CONNECTIONS, seconds=seconds, server=server
-        )
-        if one.failed:
-            raise RuntimeError(f"{one.failed} of {one.requests} answers failed")
-        return Round(one.per_second, one.p99, one.cpu)
-
-
-async def metrics_of(service: Service) -> str:
-    async with aiohttp.ClientSession() as http, http.get(f"{service.url}/metrics") as reply:
-        return await reply.text()
-
-
-async def positions_of(service: Service) -> tuple[float, dict[str, float]]:
-    """How far the journal is, and each relay. Rollups, which are brought up to date now and then, are left out."""
-    told = await metrics_of(service)
-    found = re.findall(r'^apo_(?:journal|relay)_position(?:{relay="(.+)"})? (\S+)$', told, re.MULTILINE)
-    reached = {relay: float(position) for relay, position in found if relay != "rollups"}
-    return reached.pop(""), reached
-
-
-@asynccontextmanager
-async def side(folder: Path, service: Service) -> AsyncIterator[Side]:
-    await fill_bank(folder / "data", BANK)
-    await service.start()
-    try:
-        endpoints = attach(folder / "data")
-        assert endpoints is not None
-        connection = await asyncpg.connect(endpoints.postgres_url)
-        yield Side(folder, service, connection)
-        await connection.close()
-    finally:
-        await service.stop()
-
-
-async def measure(folder: Path, level: str, rounds: int, seconds: int) -> tuple[dict[str, list[Round]], str]:
+async def measure(folder: Path, level: str, rounds: int, seconds: int) -> tuple[dict[str, list[Measured]], str]:
     """The rounds with and without, and how many lines were shipped and dropped."""
     async with AsyncExitStack() as stack:
         server = ClickHouseServer(folder / "clickhouse")
@@ -139,7 +49,7 @@ async def measure(folder: Path, level: str, rounds: int, seconds: int) -> tuple[
         stack.push_async_callback(server.kill)
         slow = await stack.enter_async_context(SlowProxy(server.url, lambda: SLOW_SECONDS))
         client = clickhouse_driver.Client.from_url(server.url)
-        sides = {}
+        sides: dict[str, Served] = {}
         for name, kind in (("shipped", Service), ("unshipped", Unshipped)):
             await asyncio.to_thread(client.execute, f"CREATE DATABASE {name}")
             environment = {
@@ -148,25 +58,27 @@ async def measure(folder: Path, level: str, rounds: int, seconds: int) -> tuple[
                 "APO_LOG__LEVEL": level,
                 "APO_LOG__FORMAT": "json",
             }
-            sides[name] = await stack.enter_async_context(side(folder / name, kind(folder / name, environment)))
-        measured: dict[str, list[Round]] = {name: [] for name in sides}
+            await fill_bank(folder / name / "data", BANK)
+            sides[name] = await stack.enter_async_context(served(kind(folder / name, environment)))
+        measured: dict[str, list[Measured]] = {name: [] for name in sides}
         for number in range(rounds):
             # Who comes first changes, so that neither has the colder or the busier machine.
             for name in sorted(sides, reverse=bool(number % 2)):
-                await sides[name].prepare(seconds)
-                one = await sides[name].measure(seconds)
+                requests = await sides[name].answers(seconds)
+                await sides[name].caught_up()  # what the relays had to do with it is not to burden what is measured
+                one = await sides[name].load(requests, seconds)
                 measured[name].append(one)
                 console.print(
                     f"{level}, {name}: {one.per_second:,.0f}/s, p99 {one.p99:.1f} ms, {one.cpu:.0f} µs of CPU"
                 )
-        told = await metrics_of(sides["shipped"].service)
+        told = await sides["shipped"].metrics()
     lines = {
         what: re.search(rf"^apo_log_lines_{what}_total (\S+)$", told, re.MULTILINE) for what in ("shipped", "dropped")
     }
     return measured, ", ".join(f"{float(found[1]):,.0f} lines {what}" for what, found in lines.items() if found)
 
 
-def report(level: str, measured: Mapping[str, list[Round]], lines: str) -> float:
+def report(level: str, measured: Mapping[str, list[Measured]], lines: str) -> float:
     def middle(name: str, what: str) -> float:
         value: float = statistics.median(getattr(one, what) for one in measured[name])
         return value

@@ -18,29 +18,15 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import asyncpg
 from rich.console import Console
 from rich.table import Table
 
 from actors import relay
 from actors.relay import Destination
-from benchmarks.answers import (
-    BANK,
-    CONNECTIONS,
-    ROUGHLY_PER_SECOND,
-    TRAINING,
-    add_students,
-    answers_of,
-    fill_bank,
-    start_trainings,
-)
-from benchmarks.load import load
-from benchmarks.logs import positions_of
+from benchmarks.served import BANK, CONNECTIONS, fill_bank, served
 from storage.clickhouse import engine as clickhouse
 from storage.clickhouse.rollups import Rollups
-from storage.data_folder import attach
 from storage.embedded import Engines
 from storage.mongo import client as mongo
 from storage.postgres import journal
@@ -48,7 +34,6 @@ from storage.postgres.pool import open_pool
 from tests.running import Service
 
 EVERY_SECONDS = 0.5
-CATCH_UP_SECONDS = 120.0
 MOST_BEHIND_SECONDS = 5.0  # of answers, when the last one has been given
 
 console = Console(stderr=True)
@@ -73,50 +58,20 @@ class Carried:
 async def under_load(folder: Path, seconds: int) -> tuple[float, dict[str, Behind]]:
     """Answers a second, and how far each relay was behind them."""
     await fill_bank(folder / "data", BANK)
-    service = Service(folder, {"APO_BANK__DEMO": "false", "APO_LOG__LEVEL": "warning"})
-    await service.start()
-    try:
-        endpoints = attach(folder / "data")
-        assert endpoints is not None
-        connection = await asyncpg.connect(endpoints.postgres_url)
-        users = await add_students(connection, 0, seconds * ROUGHLY_PER_SECOND // TRAINING)
-        await start_trainings(service.url, users)
-        requests = await answers_of(connection, users)
-        await connection.close()
-        await _until_caught_up(service, {})
-
+    async with served(Service(folder, {"APO_BANK__DEMO": "false", "APO_LOG__LEVEL": "warning"})) as ours:
+        requests = await ours.answers(seconds)
+        await ours.caught_up()
         found: dict[str, Behind] = {}
-        port = urlsplit(service.url).port
-        assert port is not None
-        sending = load(
-            "127.0.0.1", port, requests, folder, connections=CONNECTIONS, seconds=seconds, server=service.pid
-        )
-        work = asyncio.create_task(sending)
+        work = asyncio.create_task(ours.load(requests, seconds))
         while not work.done():
-            head, reached = await positions_of(service)
+            head, reached = await ours.positions()
             for name, position in reached.items():
                 found.setdefault(name, Behind()).events.append(head - position)
             await asyncio.wait((work,), timeout=EVERY_SECONDS)
         answers = await work
-        if answers.failed:
-            raise RuntimeError(f"{answers.failed} of {answers.requests} answers failed")
-        await _until_caught_up(service, found)
+        for name, took in (await ours.caught_up()).items():
+            found[name].caught_up = took
         return answers.per_second, found
-    finally:
-        await service.stop()
-
-
-async def _until_caught_up(service: Service, found: dict[str, Behind]) -> None:
-    began = time.monotonic()
-    waiting = {"read models", "counters", "activity"}
-    async with asyncio.timeout(CATCH_UP_SECONDS):
-        while waiting:
-            head, reached = await positions_of(service)
-            for name in [name for name in waiting if reached.get(name, -1) == head]:
-                waiting.discard(name)
-                if name in found:
-                    found[name].caught_up = time.monotonic() - began
-            await asyncio.sleep(0.05)
 
 
 async def alone(folder: Path) -> dict[str, Carried]:

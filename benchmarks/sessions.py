@@ -40,9 +40,9 @@ from rich.progress import Progress
 import logs
 from actors.supervisor import Supervisor
 from benchmarks import bank
-from benchmarks.answers import token
 from benchmarks.load import Request
 from benchmarks.load import load as load_over_http
+from benchmarks.served import token
 from protocols.messages import Authenticate, GiveAnswer, Message, ShowTraining, StartTraining
 from service import Running, running
 from settings import Log, load
