@@ -13,7 +13,7 @@ from random import Random
 
 import orjson
 import structlog
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from actors.broadcaster import Live, shown
 from actors.training.views import moment
@@ -220,8 +220,10 @@ def _trouble_with_picture(image: bytes) -> str | None:
                 picture.verify()  # the checksums of a PNG
             with Image.open(io.BytesIO(image), formats=("PNG", "JPEG")) as picture:
                 picture.load()
+    except UnidentifiedImageError:
+        return "It is not a PNG or JPEG"
     except Exception as error:  # whatever a decoder meets in a broken picture
-        return f"It is not a PNG or JPEG, or it is broken: {error}"[:200]
+        return f"It is broken: {error}"[:200]
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -100,7 +101,10 @@ def field_errors(error: ValidationError, sent: object) -> list[FieldError]:
     Where a value may take several forms, pydantic names each form that did not fit; here they are one error.
     """
     found: dict[str, list[str]] = {}
-    for item in error.errors(include_url=False, include_input=False, include_context=False):
+    items = error.errors(include_url=False, include_input=False, include_context=False)
+    for item in items:
+        if item["type"] == "too_short" and any(_is_within(other, item) for other in items):
+            continue  # pydantic counts only the elements that are right
         path, message = _path(item, sent), _sentence(item["msg"])
         if not path and isinstance(sent, Mapping):
             # A validator of the whole names the field that it is about: `minutes: an exam needs …`.
@@ -111,6 +115,10 @@ def field_errors(error: ValidationError, sent: object) -> list[FieldError]:
         if message not in messages:
             messages.append(message)
     return [FieldError(path=path, message="; or: ".join(messages)) for path, messages in found.items()]
+
+
+def _is_within(inner: ErrorDetails, outer: ErrorDetails) -> bool:
+    return len(inner["loc"]) > len(outer["loc"]) and inner["loc"][: len(outer["loc"])] == outer["loc"]
 
 
 def _path(item: ErrorDetails, sent: object) -> str:
@@ -133,4 +141,7 @@ def _path(item: ErrorDetails, sent: object) -> str:
 
 def _sentence(message: str) -> str:
     message = message.removeprefix("Value error, ")
+    message = re.sub(
+        r"^(?:Tuple|List|Set|Frozenset) should (.*?)(?: after validation.*)?$", r"Array should \1", message
+    )
     return message[:1].upper() + message[1:] if message.startswith("input ") else message
