@@ -94,7 +94,7 @@ _SENTENCES: Final = (
     mark("the weight {value} is beyond 100 percent"),
     mark(
         "the file names no subject; add `subject: SLUG` at its top, or give one with it: `--subject SLUG` on the "
-        "command line, the part `subject` over HTTP"
+        "command line, `?subject=SLUG` over HTTP"
     ),
     mark("the file is for `{subject}`, but `{other}` was asked for; choose the one that is meant"),
     mark("the file is for `{subject}`, not for `{other}`"),
@@ -176,7 +176,7 @@ _SENTENCES: Final = (
     mark("an answer without a question before it"),
     mark("an option without a question before it; write the question on one line above its options"),
     mark("{count} options; offer at least two, each on its line as `A) first`"),
-    mark("{value} is no answer; write the capital letter of one option, as `ANSWER: B`"),
+    mark("{value} is no answer; write the Latin capital letter of one option, as `ANSWER: B`"),
     mark("there is no option {name}; the options are A to {last}"),
     mark("a description: there is nothing to answer"),
     mark("an essay: a machine cannot grade it"),

@@ -22,15 +22,23 @@ _ANSWER = re.compile(r"ANSWER:[ \t]*(\S.*)?")
 _NEARLY_OPTION = re.compile(r"(?:[a-zа-яё][.)]|[A-ZА-ЯЁ][.)])(?:\s|\S)", re.DOTALL)
 _OPTION_LINE = re.compile(r"^[A-Z][.)][ \t]", re.MULTILINE)
 _ANSWER_LINE = re.compile(r"^[ \t]*answer[ \t]*:", re.MULTILINE | re.IGNORECASE)
-_NEARLY_ANSWER = re.compile(r"\s*answer\s*:?", re.IGNORECASE)
+_RUSSIAN_OPTION_LINE = re.compile(r"^[A-ZА-Яа-я][.)][ \t]", re.MULTILINE)
+_RUSSIAN_ANSWER_LINE = re.compile(r"^[ \t]*(?:answer|ответ)[ \t]*:[ \t]*[A-ZА-Я][ \t]*$", re.MULTILINE | re.IGNORECASE)
+_NEARLY_ANSWER = re.compile(r"\s*(?:answer|ответ)\s*:?", re.IGNORECASE)
 _MOST_OPTIONS = 26
 
 
 def looks_like_aiken(text: str) -> bool:
-    """Whether there is an option and, after it, a line with the answer; reading tells if that is in small letters."""
-    option = _OPTION_LINE.search(text)
+    """Whether there is an option and, after it, a line with the answer; reading tells if that is in small letters, or
+    in Russian ones.
+    """
+    return _follows(_ANSWER_LINE, _OPTION_LINE, text) or _follows(_RUSSIAN_ANSWER_LINE, _RUSSIAN_OPTION_LINE, text)
+
+
+def _follows(answer_line: re.Pattern[str], option_line: re.Pattern[str], text: str) -> bool:
+    option = option_line.search(text)
     # After the first option only: if no answer follows that one, none follows any other.
-    return option is not None and _ANSWER_LINE.search(text, option.end()) is not None
+    return option is not None and answer_line.search(text, option.end()) is not None
 
 
 def read_aiken(text: str) -> BankFile:
@@ -40,6 +48,9 @@ def read_aiken(text: str) -> BankFile:
     skipped: list[SkippedEntry] = []
     one = _Draft()
     for line, written in enumerate(text.split("\n"), 1):
+        if one.is_left_by(written):
+            _end(one, errors)
+            one = _Draft()
         fault = one.take(line, written)
         if fault is not None and not one.faulty:
             errors.append(EntryError(where=place(line, None), path=fault[0], message=fault[1]))
@@ -50,9 +61,7 @@ def read_aiken(text: str) -> BankFile:
                     raise BankFileError(f"line {line}: more than {MAX_QUESTIONS} questions; split the file")
                 read.append(one.question())
             one = _Draft()
-    if one.line and not one.faulty:
-        message = "the question has no answer; end it with a line `ANSWER: ` and the letter of the right option"
-        errors.append(EntryError(where=place(one.line, None), path="key", message=message))
+    _end(one, errors)
     return BankFile(
         format="aiken",
         topics=[GENERAL],
@@ -61,6 +70,13 @@ def read_aiken(text: str) -> BankFile:
         errors=errors,
         derived=True,
     )
+
+
+def _end(one: _Draft, errors: list[EntryError]) -> None:
+    """What is told of a question that ends without its answer."""
+    if one.line and not one.faulty:
+        message = "the question has no answer; end it with a line `ANSWER: ` and the letter of the right option"
+        errors.append(EntryError(where=place(one.line, None), path="key", message=message))
 
 
 class _Draft:
@@ -73,10 +89,22 @@ class _Draft:
         self._text = ""
         self._options: list[str] = []
         self._key = ""
+        self._blank = False
+
+    def is_left_by(self, written: str) -> bool:
+        """Whether the line begins another question: below the options and a blank line."""
+        known = (_ANSWER, _OPTION, _NEARLY_ANSWER, _NEARLY_OPTION)
+        return (
+            self._blank
+            and bool(self._options)
+            and bool(written.strip())
+            and not any(form.match(written.strip()) for form in known)
+        )
 
     def take(self, line: int, written: str) -> tuple[str, str] | None:
         """Takes the next line; returns what is wrong with it: path and sentence."""
         stripped = written.strip()
+        self._blank = not stripped
         if not stripped:
             return None
         answer = _ANSWER.fullmatch(stripped)
@@ -119,7 +147,10 @@ class _Draft:
         if len(self._options) < 2:
             return "options", f"{len(self._options)} options; offer at least two, each on its line as `A) first`"
         if re.fullmatch(r"[A-Z]", key) is None:
-            return "key", f"{shown(key[:40])} is no answer; write the capital letter of one option, as `ANSWER: B`"
+            return (
+                "key",
+                f"{shown(key[:40])} is no answer; write the Latin capital letter of one option, as `ANSWER: B`",
+            )
         if ord(key) - ord("A") >= len(self._options):
             last = chr(ord("A") + len(self._options) - 1)
             return "key", f"there is no option {key}; the options are A to {last}"

@@ -116,6 +116,32 @@ def test_a_malformed_question_does_not_spoil_those_after_it() -> None:
     assert [entry.content["text"] for entry in bank.entries] == ["Good"]
 
 
+def test_a_question_without_an_answer_does_not_take_the_next_one_along() -> None:
+    bank = aiken("Bad\nA. a\nB. b\n\nGood\nA. a\nB. b\nANSWER: B\n")
+    assert [(fault.where, fault.path) for fault in bank.errors] == [("line 1", "key")]
+    assert [entry.content["text"] for entry in bank.entries] == ["Good"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("Вопрос?\nА. да\nБ. нет\nANSWER: А\n", 2, "Latin capital letter"),
+        ("Вопрос?\nа) да\nб) нет\nОтвет: а\n", 2, "Latin capital letter"),
+        ("Вопрос?\nA. да\nB. нет\nОТВЕТ: A\n", 4, "write it as `ANSWER: B`"),
+        ("Вопрос?\nA. да\nB. нет\nANSWER: В\n", 4, "Latin capital letter"),
+    ],
+)
+def test_russian_letters_are_told_of(text: str, line: int, told: str) -> None:
+    bank = read(text.encode(), subject="s")
+    assert bank.format == "aiken"
+    assert bank.errors[0].where == f"line {line}"
+    assert told in bank.errors[0].message
+
+
+def test_gift_that_speaks_of_an_answer_stays_gift() -> None:
+    assert format_of("Что верно?\nа) раз\nб) два\nОтвет: {=а}\n") == "gift"
+
+
 def test_a_long_list_without_an_answer_is_soon_known_not_to_be_aiken() -> None:
     with pytest.raises(BankFileError, match="nor Aiken"):
         format_of("A. one of many\n" * 300_000)
