@@ -228,6 +228,7 @@ _SENTENCES: Final = (
     mark("a <subquestion> without its <answer>"),
     mark("the <answer> of a <subquestion> is empty"),
     mark("pictures are not shown here; they were left out"),
+    mark("its picture did not come with the file; it was left out"),
     mark("both answers are right; one must have the fraction 0"),
     mark("it has {count} gaps, and a question here asks one thing; split it"),
     mark("no gap that can be read; write it as {{1:SHORTANSWER:=answer}}"),

@@ -181,6 +181,7 @@ class _Draft:
         if self._element.said("hidden") == "1":
             raise _Skipped("it is hidden in Moodle, which means deleted, or an old version")
         text, image = self._rich(self._element.child("questiontext"), "text")
+        image = image or self._old_image()
         if not text:
             text = to_markdown(self._element.said("name"), "plain")
         if not text and image is None:
@@ -230,6 +231,15 @@ class _Draft:
         if len(found) > 1:
             self.warnings.append((path, f"one picture is shown here; of {len(found)} the first was kept"))
         return text, self._picture(found[0], element, path) if found else None
+
+    def _old_image(self) -> str | None:
+        """The picture that Moodle 1.9 had beside the text and not in it."""
+        encoded = self._element.said("image_base64")
+        if encoded:
+            return self._picture(f"data:;base64,{encoded}", self._element, "image")
+        if self._element.said("image"):
+            self.warnings.append(("image", "its picture did not come with the file; it was left out"))
+        return None
 
     def _picture(self, source: str, element: Element, path: str) -> str:
         """The name of a picture that is among the files of `element`."""

@@ -311,6 +311,16 @@ def test_a_picture_within_the_html_is_one_too() -> None:
     assert bank.pictures[content["image"]] == base64.b64decode(PIXEL)
 
 
+def test_the_picture_that_old_files_have_beside_the_text_comes_along() -> None:
+    kept = f"<image>a.png</image><image_base64>\n{PIXEL[:40]}\n{PIXEL[40:]}\n</image_base64>"
+    bank = quiz(question("truefalse", answer("true", 100), kept))
+    content: Any = bank.entries[0].content
+    assert bank.pictures[content["image"]] == base64.b64decode(PIXEL)
+    lost = quiz(question("truefalse", answer("true", 100), "<image>http://x.example/a.png</image>"))
+    assert "image" not in lost.entries[0].content
+    assert "did not come with the file" in lost.warnings[0].message
+
+
 def test_pictures_beyond_the_first_are_warned_of() -> None:
     file = f'<file name="a.png" path="/" encoding="base64">{PIXEL}</file>'
     text = text_of('<img src="@@PLUGINFILE@@/a.png"><img src="@@PLUGINFILE@@/a.png">', files=file)
