@@ -7,8 +7,15 @@ the memory of the service, and an import of twenty thousand questions takes noth
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import gc
+import multiprocessing
+import signal
 from array import array
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -28,7 +35,7 @@ from protocols.messages import (
     with_images,
 )
 from storage.banks import BankFile, BankFileError, read
-from storage.banks.advice import MOST_OF_A_SORT, advise
+from storage.banks.advice import MOST_OF_A_SORT, advise, alike, texts_of
 from storage.banks.check import check
 from storage.banks.pictures import PictureError, resolve
 from storage.banks.workbook_writer import errors_beside
@@ -42,6 +49,8 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 LONGEST_NAME = 200  # of a file, in the history of its questions
 MOST_COMPARED = 50_000  # questions of the bank that a file is compared with
+LARGE_FILE = 256 << 10  # bytes; what is in it takes longer than to start another process
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,14 @@ class Surroundings:
 
 
 _surroundings: list[Surroundings] = []  # one; a job is a bare function and has it from here
+
+
+def prepare_process() -> None:
+    """For a process that works on files only, and for the one that has started it."""
+    # A file becomes a million values that hold no cycles: to search them for some again and again takes half the time.
+    gc.disable()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service
 
 
 def begin(url: str, tell: Progress) -> None:
@@ -106,7 +123,8 @@ def validate_and_spool(message: ValidateBank, known: Mapping[str, Subject], fold
 
 def import_file(message: ImportBank, known: Mapping[str, Subject]) -> BankReport:
     """Store what is in the file, all of it or nothing; nothing, where it is not `importable`."""
-    return _run(_imported(message, examine(message, known)))
+    with _beside(message.content) as executor:
+        return _run(_imported(message, examine(message, known), executor))
 
 
 def mark_errors(message: MarkBankErrors, known: Mapping[str, Subject]) -> bytes:
@@ -246,43 +264,59 @@ async def _validated(examined: Examined) -> BankReport:
         return examined.report()
     database = _surroundings[0].database
     difference = await questions.compare(database, examined.subject.slug, examined.drafts)
-    return examined.report(difference, _advice(examined, await _others(examined)))
+    return examined.report(difference, await _advice(examined, await _others(examined)))
 
 
-async def _others(examined: Examined) -> list[tuple[str, list[str]]]:
-    """What the questions of the bank say that are not in the file, by id."""
+async def _others(examined: Examined) -> list[tuple[str, bytes]]:
+    """The questions of the bank that are not in the file, by what a warning calls them."""
     if examined.subject is None:
         return []
     own = {one.id for one in examined.drafts}
     kept = questions.contents(_surroundings[0].database, examined.subject.slug, MOST_COMPARED)
-    return [(name, _texts(unpack(content))) async for name, content in kept if name not in own]
+    return [(f"{name} of the bank", content) async for name, content in kept if name not in own]
 
 
-def _advice(examined: Examined, others: Sequence[tuple[str, list[str]]]) -> list[EntryError]:
+@contextmanager
+def _beside(content: bytes) -> Iterator[Executor]:
+    """Who works while this process does: for a large file another one, so that the second processor helps. It gets
+    ready while the file is read."""
+    executor: Executor
+    if len(content) < LARGE_FILE:
+        executor = ThreadPoolExecutor(1)
+    else:
+        spawning = multiprocessing.get_context("spawn")
+        executor = ProcessPoolExecutor(1, mp_context=spawning, initializer=prepare_process)
+        executor.submit(_alike, [], [])
     try:
-        return advise(examined.checked, others)
-    except MemoryError:
+        yield executor
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+async def _advice(
+    examined: Examined, others: list[tuple[str, bytes]], executor: Executor | None = None
+) -> list[EntryError]:
+    """Warnings about the questions of a file; `executor` looks for what is alike."""
+    own = list(zip(examined.places, (one.content for one in examined.drafts), strict=True))
+    try:
+        found = await asyncio.get_running_loop().run_in_executor(executor, _alike, own, others)
+    except (MemoryError, BrokenProcessPool):
         message = "too many questions to be compared: whether some are nearly the same was not looked at"
-        return [EntryError(where="file", path="", message=message)]
+        found = [EntryError(where="file", path="", message=message)]
+    return [*found, *advise(examined.checked)]
 
 
-def _texts(content: dict[str, Any]) -> list[str]:
-    """As `storage.banks.advice.texts_of` has it."""
-    said = [content["text"]]
-    said += [choice["text"] for side in ("left", "right") for choice in content.get(side, ())]
-    said += sorted(option["text"] for option in content.get("options", ()))
-    if "image" in content:
-        said.append(content["image"])
-    return said
+def _alike(own: list[tuple[str, bytes]], others: list[tuple[str, bytes]]) -> list[EntryError]:
+    texts, those_of_others = (((where, texts_of(unpack(content))) for where, content in some) for some in (own, others))
+    return alike(texts, those_of_others)
 
 
-async def _imported(message: ImportBank, examined: Examined) -> BankReport:
+async def _imported(message: ImportBank, examined: Examined, executor: Executor) -> BankReport:
     others = await _others(examined)
     if examined.subject is None or not importable(examined.report(), partial=message.partial):
-        return examined.report(warnings=_advice(examined, others))
-    # While the database stores, this process looks for what is alike.
-    advising = asyncio.to_thread(_advice, examined, others)
-    difference, warnings = await asyncio.gather(_stored(message, examined.subject, examined), advising)
+        return examined.report(warnings=await _advice(examined, others))
+    storing = _stored(message, examined.subject, examined)
+    difference, warnings = await asyncio.gather(storing, _advice(examined, others, executor))
     return examined.report(difference, warnings)
 
 

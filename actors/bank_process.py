@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import multiprocessing
 import resource
-import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -27,7 +25,6 @@ Result = TypeVar("Result")
 
 JOB_SECONDS = 300.0
 MOST_BYTES = 4 << 30  # of addresses; a file that needs more is refused
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def unwatched(what: str, done: int, total: int) -> None:
@@ -88,10 +85,7 @@ class BankProcess:
 
 def _begin(url: str, telling: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
-    # A file becomes a million values that hold no cycles: to search them for some again and again takes half the time.
-    gc.disable()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends this process itself
+    bank_files.prepare_process()
 
     def tell(what: str, done: int, total: int) -> None:
         with suppress(BrokenPipeError):  # nobody looks any more

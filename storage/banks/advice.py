@@ -8,9 +8,10 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from protocols.messages import AnyQuestion, EntryError, MatchQuestion, MultipleQuestion, OrderQuestion, SingleQuestion
+from protocols.messages import AnyQuestion, EntryError, SingleQuestion
 
 MOST_OF_A_SORT = 200
 # From so many questions on, a key in one and the same place is no chance.
@@ -36,11 +37,9 @@ class _Marks(dict[str, int]):
 _MARKS = _Marks()
 
 
-def advise(
-    checked: Sequence[tuple[str, AnyQuestion]], others: Iterable[tuple[str, Sequence[str]]] = ()
-) -> list[EntryError]:
-    """Warnings about the questions of a file; `others` are what questions of the bank say, by id."""
-    return [*_alike(checked, others), *_same_place(checked), *_unexplained(checked)]
+def advise(checked: Sequence[tuple[str, AnyQuestion]]) -> list[EntryError]:
+    """Warnings about the questions of a file, but for those that are `alike`."""
+    return [*_same_place(checked), *_unexplained(checked)]
 
 
 def _unexplained(checked: Sequence[tuple[str, AnyQuestion]]) -> list[EntryError]:
@@ -71,29 +70,31 @@ def _same_place(checked: Sequence[tuple[str, AnyQuestion]]) -> list[EntryError]:
 # --- Nearly the same ------------------------------------------------------------------------------------------
 
 
-def texts_of(question: AnyQuestion) -> list[str]:
-    """All that a student reads of a question, which is what makes it this one and no other."""
-    texts = [question.text]
-    if isinstance(question, MatchQuestion):
-        texts += [choice.text for choice in (*question.left, *question.right)]
-    elif isinstance(question, (SingleQuestion, MultipleQuestion, OrderQuestion)):
-        texts += sorted(option.text for option in question.options)
-    if question.image is not None:
-        texts.append(question.image)
+def texts_of(question: Mapping[str, Any]) -> list[str]:
+    """All that a student reads of a question as it is kept, which is what makes it this one and no other."""
+    texts = [question["text"]]
+    texts += [choice["text"] for side in ("left", "right") for choice in question.get(side, ())]
+    texts += sorted(option["text"] for option in question.get("options", ()))
+    if "image" in question:
+        texts.append(question["image"])
     return texts
 
 
-def _alike(checked: Sequence[tuple[str, AnyQuestion]], others: Iterable[tuple[str, Sequence[str]]]) -> list[EntryError]:
-    """In one pass: a text is compared with the few that share a bucket with it."""
-    own = {question.id for _, question in checked}
+def alike(
+    own: Iterable[tuple[str, Sequence[str]]], others: Iterable[tuple[str, Sequence[str]]] = ()
+) -> list[EntryError]:
+    """Warnings about questions that say nearly the same as one before them, or as one of the `others`.
+
+    Of each it is given where it stands and its texts. In one pass: a text is compared with the few that share a bucket
+    with it.
+    """
     seen = _Seen()
-    for name, other in others:
-        if name not in own:
-            seen.add(_Signature(other), f"{name} of the bank")
+    for where, texts in others:
+        seen.add(_Signature(texts), where)
     found: list[EntryError] = []
     count = 0
-    for where, question in checked:
-        signature = _Signature(texts_of(question))
+    for where, texts in own:
+        signature = _Signature(texts)
         near = seen.nearest(signature)
         seen.add(signature, where)
         if near is not None:
