@@ -290,7 +290,7 @@ def _beside(content: bytes) -> Iterator[Executor]:
     try:
         yield executor
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        executor.shutdown(cancel_futures=True)
 
 
 async def _advice(

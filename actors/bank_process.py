@@ -24,6 +24,7 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 JOB_SECONDS = 300.0
+KEPT_BYTES = 200 << 20  # a process that had more is replaced: it would not give it back
 MOST_BYTES = 4 << 30  # of addresses; a file that needs more is refused
 
 
@@ -64,13 +65,17 @@ class BankProcess:
             self._progress = progress
             try:
                 running = asyncio.get_running_loop().run_in_executor(executor, _job, work)
-                return await asyncio.wait_for(running, JOB_SECONDS)
+                result, most = await asyncio.wait_for(running, JOB_SECONDS)
             except (BrokenProcessPool, TimeoutError, MemoryError):
                 self.close()
                 log.exception("a bank file could not be worked on", name=name)
                 raise Unavailable(f"{name} takes too much time or memory.", 60) from None
             finally:
                 self._progress = unwatched
+            if most > KEPT_BYTES:
+                self.close()
+                self._start().submit(_nothing)
+            return result
 
     def _start(self) -> ProcessPoolExecutor:
         spawning = multiprocessing.get_context("spawn")
@@ -94,8 +99,13 @@ def _begin(url: str, telling: Connection) -> None:
     bank_files.begin(url, tell)
 
 
-def _job(work: Callable[[], Result]) -> Result:
+def _job(work: Callable[[], Result]) -> tuple[Result, int]:
+    """What `work` returns, and how many bytes of memory this process had at most so far."""
     try:
-        return work()
+        return work(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     finally:
         gc.collect()
+
+
+def _nothing() -> None:
+    """For a process to be ready before there is something to do."""

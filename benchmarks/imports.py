@@ -5,7 +5,7 @@
 The departments' desk on an embedded MongoDB: a file is read, checked, compared and stored as a whole, then imported
 once more, when nothing may change. Beside it, in the same run and on the same server, the same questions are inserted
 one after the other through motor, each acknowledged as the service has it, before and after. What reading and checking
-take by themselves is measured beside it. The peak of memory is that of the process that imports, and of this one; the
+take by themselves is measured beside it. The peak of memory is that of the processes that import, and of this one; the
 longest pause is that of this one's event loop, which is how long an import keeps a student waiting at most.
 """
 
@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import get_args
@@ -178,9 +179,11 @@ async def _import(
     async def watch() -> None:
         nonlocal peak
         while True:
-            for child in psutil.Process().children():
-                if "multiprocessing" in " ".join(child.cmdline()):
-                    peak = max(peak, child.memory_info().rss)
+            importing = 0
+            for child in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):  # it may just have ended
+                    importing += child.memory_info().rss if "multiprocessing" in " ".join(child.cmdline()) else 0
+            peak = max(peak, importing)
             await asyncio.sleep(0.1)
 
     async def wait() -> None:
