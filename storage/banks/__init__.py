@@ -17,6 +17,7 @@ from storage.banks.file import MAX_BYTES, BankFile, BankFileError, Entry
 from storage.banks.gift import read_gift
 from storage.banks.json_file import read_json
 from storage.banks.moodle_xml import looks_like_moodle_xml, read_moodle_xml
+from storage.banks.strangers import stranger
 from storage.banks.workbook import is_workbook, read_workbook
 from storage.banks.yaml_file import read_yaml
 
@@ -73,6 +74,9 @@ def _read(content: bytes, subject: str | None, format: BankFormat | None) -> Ban
     if len(content) > MAX_BYTES:
         at_most = f"{MAX_BYTES} bytes ({MAX_BYTES >> 20} MiB)"
         raise BankFileError(f"the file has {len(content)} bytes; at most {at_most} are read; split it")
+    other = stranger(content)
+    if other is not None:
+        raise BankFileError(f"this is {other}, which is not read here; save the questions as XLSX or as plain text")
     if is_zip(content) and not is_workbook(content):
         inner = unpack(content, _is_bank)
         try:

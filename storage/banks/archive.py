@@ -42,6 +42,17 @@ def is_zip(content: bytes) -> bool:
     return content.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
+def has_member(content: bytes, name: str) -> bool:
+    """Whether a ZIP, which may be damaged, holds a file of this name."""
+    if content.count(b"PK\x01\x02") > MOST_MEMBERS:
+        return False
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as found:
+            return name in found.NameToInfo
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+        return False
+
+
 def opened(content: bytes) -> zipfile.ZipFile:
     """The archive, when all that it says of itself is bounded and stays in its folder. Raises `BankFileError`."""
     if content.count(b"PK\x01\x02") > MOST_MEMBERS:

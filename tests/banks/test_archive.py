@@ -51,6 +51,22 @@ def test_each_format_is_found_in_a_zip_whatever_its_name(content: bytes, format:
     assert (bank.format, bank.inside) == (format, "some.dat")
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "a PDF"),
+        (b"{\\rtf1\\ansi {Hello}}", "RTF"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "XLS, DOC"),
+        (packed(("[Content_Types].xml", b"<a/>"), ("word/document.xml", b"<a/>")), "DOCX"),
+        (packed(("mimetype", b"application/vnd.oasis.opendocument.spreadsheet"), method=zipfile.ZIP_STORED), "ODS"),
+    ],
+)
+def test_files_of_other_programs_are_told_by_name(content: bytes, told: str) -> None:
+    message = refusal(content)
+    assert told in message
+    assert "save the questions as XLSX or as plain text" in message
+
+
 def test_pictures_are_found_from_the_file_s_folder_and_from_the_top() -> None:
     bank = read(packed(("bio/bank.yaml", YAML), ("bio/img/dot.png", PIXEL), ("top.png", PIXEL)))
     for name in ("img/dot.png", "./img/dot.png", "bio/img/dot.png", "top.png", "img\\dot.png"):
