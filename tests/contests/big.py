@@ -229,8 +229,10 @@ class Campaign:
         if began.timestamp() > killed_at or ended.timestamp() < ready_at - 0.5:
             self._fault(f"the outage lasted from {killed_at} to {ready_at}, noted is {began} to {ended}")
         moved = moment(contest["ends_at"]) - moment(self.contest["ends_at"])
-        if abs(moved.total_seconds() - (ended - began).total_seconds()) > 1e-3:
-            self._fault(f"the window was extended by {moved}, the outage was {ended - began}")
+        # The heartbeat before the kill may tell of a time before the contest, which has lost nothing of that.
+        lost = ended - max(began, moment(contest["starts_at"]))
+        if abs(moved.total_seconds() - lost.total_seconds()) > 1e-3:
+            self._fault(f"the window was extended by {moved}, the outage took {lost} of it")
 
     def _fault(self, what: str) -> None:
         self.faults.append(what)
