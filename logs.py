@@ -18,6 +18,7 @@ SECRET_NAMES = ("password", "passwd", "token", "api_hash", "authorization", "coo
 # user:password@ of a URL, and a bot's token as Telegram gives it, wherever they come from. Both are looked for by the
 # colon in them: to try at every sign takes as long as all else that is done for a line.
 _IN_TEXT = re.compile(r":(?://([^\s/:@]*):[^\s/]+@|(?<=\d{6}:)[\w-]{30,})")
+UNMARKED = structlog.stdlib.ProcessorFormatter.remove_processors_meta
 # Libraries that tell at `info` what only their authors want to know.
 QUIET = ("pykka", "asyncio", "aiohttp.access", "pymongo", "matplotlib", "pyrogram")
 
@@ -30,7 +31,8 @@ def configure(settings: Log) -> None:
     else:
         # Not structlog's own choice of traceback: that shows local variables, and with them passwords.
         plain = structlog.dev.plain_traceback
-        formatter = _formatter(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+        formatter = _Formatter(foreign_pre_chain=_shared(), processors=[UNMARKED, renderer])
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
@@ -53,12 +55,8 @@ def configure(settings: Log) -> None:
 
 def json_formatter() -> logging.Formatter:
     """What makes a line of JSON of a record, without secrets."""
-    return _formatter(structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json))
-
-
-def _formatter(*renderers: Processor) -> logging.Formatter:
-    unmarked = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    return _Formatter(foreign_pre_chain=_shared(), processors=[unmarked, *renderers])
+    renderers = structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)
+    return _JsonFormatter(foreign_pre_chain=_shared(), processors=[UNMARKED, *renderers])
 
 
 def _shared() -> list[Processor]:
@@ -77,6 +75,14 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return _IN_TEXT.sub(_without_secret, super().format(record))
+
+
+class _JsonFormatter(_Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        if hasattr(record, "_logger") and "exc_info" not in record.msg:
+            # From structlog, and finished. The same without a copy of the record, which takes as long as all else.
+            return _IN_TEXT.sub(_without_secret, _ENCODER.encode(record.msg))
+        return super().format(record)
 
 
 def _without_secret(found: re.Match[str]) -> str:

@@ -65,6 +65,12 @@ def test_the_standard_library_goes_the_same_way(capsys: Captured, format: str) -
     assert "warning" in line
 
 
+def test_what_a_library_says_is_a_text_whatever_it_is_made_of(capsys: Captured) -> None:
+    _configured(capsys)
+    logging.getLogger("some.library").warning({"disk": "sda"})
+    assert _only_line(capsys)["event"] == "{'disk': 'sda'}"
+
+
 def test_warnings_are_logged(capsys: Captured) -> None:
     _configured(capsys)
     with warnings.catch_warnings():
