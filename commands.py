@@ -226,7 +226,10 @@ def _say_report(file: Path, report: m.BankReport, mood: str) -> None:
     kind = (report.format or "unknown format") + (f" ({report.inside})" if report.inside else "")
     subject = f"subject {report.subject}" if report.subject else "no subject"
     _say(f"{file}: {kind}, {subject}, {_many(report.total, 'question')}, {report.valid} valid")
-    _say(f"{mood}added {report.added}, {mood}updated {report.updated}, unchanged {report.unchanged}")
+    if report.total or report.errors:
+        _say(f"{mood}added {report.added}, {mood}updated {report.updated}, unchanged {report.unchanged}")
+    else:
+        _say(f"the subject {report.subject} {mood or 'is '}declared; there are no questions")
     if report.skipped:
         _say(f"skipped {len(report.skipped)}:")
         _say_each(f"  {file}:{entry.where}: {entry.reason}" for entry in report.skipped)
@@ -240,7 +243,10 @@ def _say_report(file: Path, report: m.BankReport, mood: str) -> None:
 
 
 def _line(file: Path, error: m.EntryError) -> str:
-    return "  " + ": ".join(filter(None, (f"{file}:{error.where}", error.path, error.message)))
+    where, message = f"{file}:{error.where}", error.message
+    if error.where == "file":  # what is wrong with the whole of it is told with its name
+        where, message = str(file), message.removeprefix(f"{file.name}: ")
+    return "  " + ": ".join(filter(None, (where, error.path, message)))
 
 
 # --- Accounts -----------------------------------------------------------------------------------------------

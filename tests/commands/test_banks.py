@@ -67,6 +67,26 @@ def test_each_error_is_a_line_with_file_place_path_and_message(house: House, tmp
     assert "at most 5" in line
 
 
+def test_a_file_that_is_no_bank_is_named_once(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    file.write_text("What is it?\n")
+    done = house.run("bank", "validate", file)
+    assert done.status == 1
+    assert f"  {file}: line 1" in done.out
+    assert done.out.count("README.md") == 2, "in the head line and in the error"
+
+
+def test_a_declaration_alone_is_told_as_what_it_is(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "subject.yaml"
+    file.write_text("slug: declared-alone\ntitle: Alone\ntopics: [{slug: one, title: One}]\n")
+    assert (
+        "the subject declared-alone would be declared; there are no questions"
+        in house.run("bank", "validate", file).out
+    )
+    assert "the subject declared-alone is declared; there are no questions" in house.run("bank", "import", file).out
+    _wait_for(house, "declared-alone", 0)
+
+
 def test_what_no_machine_can_grade_is_skipped_with_its_reason(house: House, tmp_path: Path) -> None:
     file = tmp_path / "bank.gift"
     file.write_text("$CATEGORY: one\n\n::e::Write about cells. {}\n\n::t::Cells live. {T}\n", encoding="utf-8")
