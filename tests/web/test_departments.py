@@ -275,6 +275,8 @@ async def test_a_subject_is_declared_in_a_page_and_takes_questions_at_once(
         await person.press_named("Сохранить")
         await person.sees("Физика")
         await expect(page.get_by_text("Вопросов пока нет: заполните таблицу")).to_be_visible()
+        await check(person, file("optics.gift", b"::q:: 2 + 2 {#4}"))
+        await expect(page.locator("main")).to_contain_text(f"Предмет: {slug}")
         await person.go(f"/bank/subjects/{slug}/declaration")
         await page.locator("#topic-1-slug").fill("Wrong slug")
         await page.locator("#topic-1-ru").fill("Тема")
