@@ -309,7 +309,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             trouble_of_telegram = await _begin_telegram(settings, router.ask, broadcaster, stack)
         else:
             log.info("the Telegram bot is off: [telegram] bot_token is empty")
-        _spare_the_living()
+        spare_the_living()
         # Entered last, so that it is left first: they may die while the service stops.
         vital = await stack.enter_async_context(_background())
         vital(_watch([storage, supervisor, broadcaster, *relays.values()]))
@@ -368,7 +368,7 @@ async def _trouble_of(asked: Awaitable[object]) -> str | None:
     return None
 
 
-def _spare_the_living() -> None:
+def spare_the_living() -> None:
     """Let the garbage collector look at young objects only, and seldom.
 
     Sessions live long and are many: to search them for cycles takes a second for each million and frees nothing.

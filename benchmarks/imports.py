@@ -37,6 +37,7 @@ from actors.bank import Bank
 from actors.bank_desk import BankDesk
 from benchmarks import bank
 from protocols.messages import AnyQuestion, BankFormat, ImportBank, SingleQuestion
+from service import spare_the_living
 from settings import Log
 from storage.banks import read
 from storage.banks.check import check
@@ -133,6 +134,7 @@ async def _measure(url: str, client: mongo.Client, count: int, folder: Path, con
     try:
         # As in a service that runs: the process that reads files is there from the first one on.
         await desk.import_bank(ImportBank(user=0, content=file_of("aiken", "first", 1, folder), subject="first"))
+        spare_the_living()
         return await _measure_formats(desk, database, count, folder, console)
     finally:
         desk.close()
@@ -179,11 +181,7 @@ async def _import(
     async def watch() -> None:
         nonlocal peak
         while True:
-            importing = 0
-            for child in psutil.Process().children(recursive=True):
-                with suppress(psutil.Error):  # it may just have ended
-                    importing += child.memory_info().rss if "multiprocessing" in " ".join(child.cmdline()) else 0
-            peak = max(peak, importing)
+            peak = max(peak, await asyncio.to_thread(_importing))
             await asyncio.sleep(0.1)
 
     async def wait() -> None:
@@ -210,6 +208,15 @@ async def _import(
         for one in watching:
             one.cancel()
     return spent, stored[-1] - stored[0], peak, pause, (report.added, report.unchanged)
+
+
+def _importing() -> int:
+    """Bytes of memory of the processes that import."""
+    found = 0
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it may just have ended
+            found += child.memory_info().rss if "multiprocessing" in " ".join(child.cmdline()) else 0
+    return found
 
 
 def main() -> int:
