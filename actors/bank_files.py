@@ -13,12 +13,11 @@ import multiprocessing
 import signal
 from array import array
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 from protocols.messages import (
     AnyQuestion,
@@ -75,6 +74,7 @@ def prepare_process() -> None:
     """For a process that works on files only, and for the one that has started it."""
     # A file becomes a million values that hold no cycles: to search them for some again and again takes half the time.
     gc.disable()
+    gc.freeze()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service
 
@@ -123,8 +123,8 @@ def validate_and_spool(message: ValidateBank, known: Mapping[str, Subject], fold
 
 def import_file(message: ImportBank, known: Mapping[str, Subject]) -> BankReport:
     """Store what is in the file, all of it or nothing; nothing, where it is not `importable`."""
-    with _beside(message.content) as executor:
-        return _run(_imported(message, examine(message, known), executor))
+    with _Comparing(message.content) as comparing:
+        return _run(_imported(message, examine(message, known), comparing))
 
 
 def mark_errors(message: MarkBankErrors, known: Mapping[str, Subject]) -> bytes:
@@ -276,34 +276,41 @@ async def _others(examined: Examined) -> list[tuple[str, bytes]]:
     return [(f"{name} of the bank", content) async for name, content in kept if name not in own]
 
 
-@contextmanager
-def _beside(content: bytes) -> Iterator[Executor]:
-    """Who works while this process does: for a large file another one, so that the second processor helps. It gets
-    ready while the file is read."""
-    executor: Executor
-    if len(content) < LARGE_FILE:
-        executor = ThreadPoolExecutor(1)
-    else:
-        spawning = multiprocessing.get_context("spawn")
-        executor = ProcessPoolExecutor(1, mp_context=spawning, initializer=prepare_process)
-        executor.submit(_alike, [], [])
-    try:
-        yield executor
-    finally:
-        executor.shutdown(cancel_futures=True)
+class _Comparing:
+    """Looks for what is alike while this process does something else; in one of its own where there is much, so that
+    the second processor helps. That one gets ready while the file is read."""
+
+    def __init__(self, content: bytes) -> None:
+        self._process: SpawnProcess | None = None
+        if len(content) >= LARGE_FILE:
+            spawning = multiprocessing.get_context("spawn")
+            self._here, there = spawning.Pipe()
+            self._process = spawning.Process(target=_compare, args=(there,))
+            self._process.start()
+            there.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._here.close()
+
+    def alike(self, own: list[tuple[str, bytes]], others: list[tuple[str, bytes]]) -> list[EntryError]:
+        """Raises EOFError where the process has died of it."""
+        if self._process is None:
+            return _alike(own, others)
+        self._here.send((own, others))
+        found: list[EntryError] = self._here.recv()
+        return found
 
 
-async def _advice(
-    examined: Examined, others: list[tuple[str, bytes]], executor: Executor | None = None
-) -> list[EntryError]:
-    """Warnings about the questions of a file; `executor` looks for what is alike."""
-    own = list(zip(examined.places, (one.content for one in examined.drafts), strict=True))
-    try:
-        found = await asyncio.get_running_loop().run_in_executor(executor, _alike, own, others)
-    except (MemoryError, BrokenProcessPool):
-        message = "too many questions to be compared: whether some are nearly the same was not looked at"
-        found = [EntryError(where="file", path="", message=message)]
-    return [*found, *advise(examined.checked)]
+def _compare(there: Connection) -> None:
+    """All that another process does for `_Comparing`."""
+    prepare_process()
+    there.send(_alike(*there.recv()))
 
 
 def _alike(own: list[tuple[str, bytes]], others: list[tuple[str, bytes]]) -> list[EntryError]:
@@ -311,12 +318,27 @@ def _alike(own: list[tuple[str, bytes]], others: list[tuple[str, bytes]]) -> lis
     return alike(texts, those_of_others)
 
 
-async def _imported(message: ImportBank, examined: Examined, executor: Executor) -> BankReport:
+async def _advice(
+    examined: Examined,
+    others: list[tuple[str, bytes]],
+    compare: Callable[[list[tuple[str, bytes]], list[tuple[str, bytes]]], list[EntryError]] = _alike,
+) -> list[EntryError]:
+    """Warnings about the questions of a file; `compare` finds those that are alike."""
+    own = list(zip(examined.places, (one.content for one in examined.drafts), strict=True))
+    try:
+        found = await asyncio.to_thread(compare, own, others)
+    except (MemoryError, EOFError, ConnectionError):
+        message = "too many questions to be compared: whether some are nearly the same was not looked at"
+        found = [EntryError(where="file", path="", message=message)]
+    return [*found, *advise(examined.checked)]
+
+
+async def _imported(message: ImportBank, examined: Examined, comparing: _Comparing) -> BankReport:
     others = await _others(examined)
     if examined.subject is None or not importable(examined.report(), partial=message.partial):
         return examined.report(warnings=await _advice(examined, others))
     storing = _stored(message, examined.subject, examined)
-    difference, warnings = await asyncio.gather(storing, _advice(examined, others, executor))
+    difference, warnings = await asyncio.gather(storing, _advice(examined, others, comparing.alike))
     return examined.report(difference, warnings)
 
 

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 JOB_SECONDS = 300.0
-KEPT_BYTES = 200 << 20  # a process that had more is replaced: it would not give it back
+KEPT_BYTES = 200 << 20  # a process that had more is ended: it would not give it back
 MOST_BYTES = 4 << 30  # of addresses; a file that needs more is refused
 
 
@@ -74,7 +74,6 @@ class BankProcess:
                 self._progress = unwatched
             if most > KEPT_BYTES:
                 self.close()
-                self._start().submit(_nothing)
             return result
 
     def _start(self) -> ProcessPoolExecutor:
@@ -105,7 +104,3 @@ def _job(work: Callable[[], Result]) -> tuple[Result, int]:
         return work(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     finally:
         gc.collect()
-
-
-def _nothing() -> None:
-    """For a process to be ready before there is something to do."""

@@ -48,6 +48,7 @@ from storage.mongo import questions
 
 WANTED = 20.0
 ONE_BY_ONE = 1_000
+SMALL = b"Which one?\nA. This\nB. That\nANSWER: A\n"
 
 
 def file_of(format: BankFormat, slug: str, count: int, folder: Path) -> bytes:
@@ -132,8 +133,6 @@ async def _measure(url: str, client: mongo.Client, count: int, folder: Path, con
     await questions.prepare(database)
     desk = BankDesk(url, client, database, Bank())
     try:
-        # As in a service that runs: the process that reads files is there from the first one on.
-        await desk.import_bank(ImportBank(user=0, content=file_of("aiken", "first", 1, folder), subject="first"))
         spare_the_living()
         return await _measure_formats(desk, database, count, folder, console)
     finally:
@@ -175,6 +174,8 @@ async def _import(
 ) -> tuple[float, float, int, float, tuple[int, int]]:
     """Seconds, and those of storing; the peak of the process that imports; the longest pause here, in seconds; what was
     added and unchanged."""
+    # The process is ended after a large file, and there again from the next small one on.
+    await desk.import_bank(ImportBank(user=0, content=SMALL, subject="small"))
     peak, pause = 0, 0.0
     stored: list[float] = []
 
