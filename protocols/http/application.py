@@ -67,7 +67,13 @@ def build(
     def add(method: str, path: str, handler: Handler) -> None:
         app.router.add_route(method, path, handler, expect_handler=_expectation)
 
-    dispatcher = Dispatcher(app._handle)
+    unknown = guarded(_unknown, requests.of("*", "unknown"))
+
+    async def otherwise(request: web.Request) -> web.StreamResponse:
+        # `OPTIONS *` and CONNECT name no path, for which aiohttp would have words of its own.
+        return await (app._handle if request.path.startswith("/") else unknown)(request)
+
+    dispatcher = Dispatcher(otherwise)
     app[DISPATCHER] = dispatcher
     for route in ROUTES:
         handler = make(route, router, requests, uploads, streams, address_of)
@@ -117,7 +123,7 @@ def build(
             add(method, path, handler)
     # Last, and on every path: what no other route takes is refused in the same form, without a middleware
     # that all others would pay for.
-    add("*", "/{tail:.*}", guarded(_unknown, requests.of("*", "unknown")))
+    add("*", "/{tail:.*}", unknown)
     return app
 
 
@@ -143,7 +149,8 @@ def _without_body(handler: Handler) -> Handler:
 
 async def _unknown(request: web.Request) -> web.Response:
     allowed: set[str] = set()
-    for resource in request.app.router.resources():
+    resources = request.app.router.resources() if request.path.startswith("/") else ()
+    for resource in resources:
         if resource.canonical != "/{tail}":
             allowed |= (await resource.resolve(request))[1]
     if not allowed:

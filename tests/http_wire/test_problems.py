@@ -239,6 +239,16 @@ async def test_what_is_not_http_is_a_problem_too(client: Client) -> None:
     assert b"application/problem+json" in answer
 
 
+@pytest.mark.parametrize("line", [b"OPTIONS *", b"CONNECT example.org:443"])
+async def test_what_is_no_path_is_a_404_in_the_same_form(client: Client, line: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 404 ")
+    assert b"application/problem+json" in head
+
+
 async def test_an_unknown_expectation_is_417(client: Client) -> None:
     response, told = await client.call("POST", ANSWERS, json={}, headers={"Expect": "miracles"})
     problem(response, told, 417)
