@@ -17,21 +17,18 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import quantiles
 from typing import Any
 
 import aiohttp
 import asyncpg
-import psutil
 from python_calamine import CalamineWorkbook
 from rich.console import Console
 
-from benchmarks.served import add_students, served, token
+from benchmarks.served import add_students, served, token, watched
 from storage.spreadsheets import MOST_ROWS
 from tests.running import Service
 
@@ -86,50 +83,6 @@ class Totals:
         counted = (self.rows, self.answered, self.correct) == (other.rows, other.answered, other.correct)
         # Sums of floats in another order.
         return counted and math.isclose(self.score, other.score) and math.isclose(self.seconds, other.seconds)
-
-
-@dataclass
-class Watched:
-    """While something was done: milliseconds that a student waited, bytes of the service's memory."""
-
-    waited: list[float] = field(default_factory=list)
-    memory: list[int] = field(default_factory=list)
-
-    def told(self) -> str:
-        cuts = quantiles(self.waited, n=100)
-        return f"median {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms, longest {max(self.waited):.0f} ms"
-
-
-@asynccontextmanager
-async def watched(service: Service, student: int) -> AsyncIterator[Watched]:
-    """Ask as a student and look at the service's memory, meanwhile."""
-    seen = Watched()
-    process = psutil.Process(service.pid)
-
-    async def ask() -> None:
-        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token(student)}"}) as session:
-            while True:
-                began = time.perf_counter()
-                async with session.get(f"{service.url}/api/v1/me") as reply:
-                    reply.raise_for_status()
-                    await reply.read()
-                seen.waited.append((time.perf_counter() - began) * 1_000)
-                await asyncio.sleep(0.01)
-
-    async def look() -> None:
-        while True:
-            seen.memory.append(process.memory_info().rss)
-            await asyncio.sleep(0.1)
-
-    tasks = [asyncio.create_task(ask()), asyncio.create_task(look())]
-    try:
-        yield seen
-    finally:
-        for task in tasks:
-            task.cancel()
-        for ended in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(ended, Exception):
-                raise ended
 
 
 async def fill(connection: asyncpg.Connection[asyncpg.Record], results: int) -> tuple[int, int]:

@@ -6,7 +6,8 @@ The departments' desk on an embedded MongoDB: a file is read, checked, compared 
 once more, when nothing may change. Beside it, in the same run and on the same server, the same questions are inserted
 one after the other through motor, each acknowledged as the service has it, before and after. What reading and checking
 take by themselves is measured beside it. The peak of memory is that of the processes that import, and of this one; the
-longest pause is that of this one's event loop, which is how long an import keeps a student waiting at most.
+longest pause is that of this one's event loop. At last a file is sent to a whole service over HTTP, while a student
+asks for their profile a hundred times a second, as before it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from itertools import islice
 from pathlib import Path
 from typing import get_args
 
+import aiohttp
 import orjson
 import psutil
 import uvloop
@@ -36,6 +38,7 @@ import logs
 from actors.bank import Bank
 from actors.bank_desk import BankDesk
 from benchmarks import bank
+from benchmarks.served import add_students, served, token, watched
 from protocols.messages import AnyQuestion, BankFormat, ImportBank, SingleQuestion
 from service import spare_the_living
 from settings import Log
@@ -45,6 +48,7 @@ from storage.banks.export import export
 from storage.embedded import Engines
 from storage.mongo import client as mongo
 from storage.mongo import questions
+from tests.running import Service
 
 WANTED = 20.0
 ONE_BY_ONE = 1_000
@@ -211,6 +215,35 @@ async def _import(
     return spent, stored[-1] - stored[0], peak, pause, (report.added, report.unchanged)
 
 
+async def beside_a_student(count: int, folder: Path, console: Console) -> None:
+    """Import a file over HTTP, and tell how long a student waits meanwhile."""
+    content = await asyncio.to_thread(file_of, "json", "sent", count, folder)
+    settings = {"APO_BANK__DEMO": "false", "APO_LOG__LEVEL": "warning"}
+    async with served(Service(folder / "service", settings)) as ours, aiohttp.ClientSession() as session:
+        editor, student = await add_students(ours.connection, 0, 2)
+        await ours.connection.execute("UPDATE users SET role = 'editor' WHERE id = $1", editor)
+        async with watched(ours.service, student) as before:
+            await asyncio.sleep(5)
+        form = aiohttp.FormData()
+        form.add_field("file", content, filename="sent.json")
+        began = time.perf_counter()
+        async with (
+            watched(ours.service, student) as during,
+            session.post(
+                f"{ours.service.url}/api/v1/admin/bank/import",
+                data=form,
+                headers={"Authorization": f"Bearer {token(editor)}"},
+            ) as reply,
+        ):
+            reply.raise_for_status()
+            added = (await reply.json())["added"]
+        console.print(
+            f"\n{added} questions over HTTP in {time.perf_counter() - began:.1f} s\n"
+            f"a student waits, before: {before.told()}\n"
+            f"a student waits, during: {during.told()}"
+        )
+
+
 def _importing() -> int:
     """Bytes of memory of the processes that import."""
     found = 0
@@ -225,7 +258,10 @@ def main() -> int:
     parser.add_argument("--questions", type=int, default=20_000)
     options = parser.parse_args()
     logs.configure(Log(level="warning"))
-    good = uvloop.run(measure(options.questions, Console(width=140)))
+    console = Console(width=140)
+    good = uvloop.run(measure(options.questions, console))
+    with tempfile.TemporaryDirectory(prefix="apo-benchmark-") as folder:
+        uvloop.run(beside_a_student(options.questions, Path(folder), console))
     return 0 if good else 1
 
 

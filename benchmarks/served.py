@@ -8,13 +8,16 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from statistics import quantiles
 from urllib.parse import urlsplit
 
 import aiohttp
 import asyncpg
 import orjson
+import psutil
 
 from benchmarks import bank
 from benchmarks.load import Measured, Request, load
@@ -102,6 +105,50 @@ async def served(service: Service) -> AsyncIterator[Served]:
         await connection.close()
     finally:
         await service.stop()
+
+
+@dataclass
+class Watched:
+    """While something was done: milliseconds that a student waited, bytes of the service's memory."""
+
+    waited: list[float] = field(default_factory=list)
+    memory: list[int] = field(default_factory=list)
+
+    def told(self) -> str:
+        cuts = quantiles(self.waited, n=100)
+        return f"median {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms, longest {max(self.waited):.0f} ms"
+
+
+@asynccontextmanager
+async def watched(service: Service, student: int) -> AsyncIterator[Watched]:
+    """Ask as a student and look at the service's memory, meanwhile."""
+    seen = Watched()
+    process = psutil.Process(service.pid)
+
+    async def ask() -> None:
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token(student)}"}) as session:
+            while True:
+                began = time.perf_counter()
+                async with session.get(f"{service.url}/api/v1/me") as reply:
+                    reply.raise_for_status()
+                    await reply.read()
+                seen.waited.append((time.perf_counter() - began) * 1_000)
+                await asyncio.sleep(0.01)
+
+    async def look() -> None:
+        while True:
+            seen.memory.append(process.memory_info().rss)
+            await asyncio.sleep(0.1)
+
+    tasks = [asyncio.create_task(ask()), asyncio.create_task(look())]
+    try:
+        yield seen
+    finally:
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
 
 
 def token(user: int) -> str:
