@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from itertools import count
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.api.banks import RIGHT, Bank
 from tests.running import Service
@@ -98,6 +99,26 @@ async def test_a_favourite_can_be_trained_and_two_quick_taps_are_one(
         await page.get_by_label("избранное").check()
         await person.press(page.locator("button.big"))
         await expect(page.locator(".where")).to_contain_text("0 из 1")
+
+
+@pytest.mark.thorough
+async def test_two_quick_taps_over_a_slow_network_send_a_form_once(browser: Browser, service: Service) -> None:
+    async with somebody(browser, service, "phone", "touch") as person:
+        page = person.page
+        await register(person)
+        await person.go("/profile")
+        sent = []
+
+        async def slowly(route: Route) -> None:
+            sent.append(route.request.url)
+            await asyncio.sleep(0.5)
+            await route.continue_()
+
+        await page.route("**/profile/link", slowly)
+        button = page.get_by_role("button", name="Объединить с моим Telegram")
+        await button.evaluate("button => { button.click(); setTimeout(() => button.click(), 200); }")
+        await page.wait_for_url("/profile/link")
+        assert len(sent) == 1
 
 
 async def test_a_tap_right_after_a_quick_drag_is_not_lost(browser: Browser, service: Service, bank: Bank) -> None:

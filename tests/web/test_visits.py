@@ -217,6 +217,18 @@ async def test_what_is_wrong_is_told_at_its_field(visitor: aiohttp.ClientSession
     assert page.count('aria-invalid="true"') == 3
 
 
+async def test_who_sends_the_form_of_a_new_account_twice_has_it_and_nobody_elses(
+    visitor: aiohttp.ClientSession,
+) -> None:
+    form = {"name": "Аня", "login": f"anna-{uuid4().hex[:12]}", "password": "correct horse"}
+    for _ in range(2):
+        async with visitor.post("/register", data=form) as response:
+            assert (response.status, response.url.path) == (200, "/")
+        visitor.cookie_jar.clear()  # the second was sent before the first was answered
+    async with visitor.post("/register", data=form | {"password": "another horse"}) as response:
+        assert (response.status, response.url.path) == (409, "/register")
+
+
 async def test_the_language_is_the_browsers_until_one_is_chosen(visitor: aiohttp.ClientSession) -> None:
     async with visitor.get("/", headers={"Accept-Language": "en"}) as response:
         assert '<html lang="en">' in await response.text()

@@ -57,6 +57,7 @@ async def register_form(visit: Visit) -> web.Response:
 
 async def register(visit: Visit) -> web.Response:
     to = inside(visit.one("to", "/"))
+    taken: m.Conflict | None = None
     try:
         await visit.ask(
             said(
@@ -68,13 +69,17 @@ async def register(visit: Visit) -> web.Response:
                 language=visit.language,
             )
         )
-    except (m.Invalid, m.Conflict) as refusal:
-        wrong = {"login": ""} if isinstance(refusal, m.Conflict) else faults(refusal)
-        return render(visit, "register.html", status=refusal.status, faults=wrong, to=to)
-    granted = await visit.expect(
-        m.TokenGranted,
-        said(m.OpenToken, login=visit.one("login").strip(), password=visit.one("password"), address=visit.address),
-    )
+    except m.Invalid as refusal:
+        return render(visit, "register.html", status=refusal.status, faults=faults(refusal), to=to)
+    except m.Conflict as refusal:
+        taken = refusal  # unless it is theirs: the form was sent twice
+    opening = said(m.OpenToken, login=visit.one("login").strip(), password=visit.one("password"), address=visit.address)
+    try:
+        granted = await visit.expect(m.TokenGranted, opening)
+    except m.Unauthenticated:
+        if taken is None:
+            raise
+        return render(visit, "register.html", status=taken.status, faults={"login": ""}, to=to)
     return _signed_in(visit, granted, to)
 
 

@@ -27,6 +27,7 @@ for (const form of document.querySelectorAll("form.upload")) {
 const checking = document.getElementById("checking");
 if (checking) {
   const bar = checking.querySelector("progress");
+  const count = (number) => number.toLocaleString(document.documentElement.lang);
   const look = async () => {
     try {
       const answer = await fetch(checking.dataset.state);
@@ -41,7 +42,7 @@ if (checking) {
       } else {
         bar.removeAttribute("value");
       }
-      checking.querySelector(".count").textContent = told.total ? told.done + " / " + told.total : "";
+      checking.querySelector(".count").textContent = told.total ? count(told.done) + " / " + count(told.total) : "";
     } catch {
       // The service may be starting anew: ask again.
     }

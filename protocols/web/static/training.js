@@ -16,11 +16,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// Two quick taps are one answer.
-form.addEventListener("submit", () => {
-  for (const button of form.querySelectorAll("button")) setTimeout(() => { button.disabled = true; });
-});
-
 const clock = document.querySelector(".clock");
 if (clock) {
   // By the server's clock: the reader's own may be wrong.
