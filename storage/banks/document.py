@@ -53,9 +53,9 @@ def _settled(tree: Tree, known: tuple[str, ...]) -> dict[str, JsonValue]:
             saying = f"unknown field {shown(name)}; {did_you_mean(name, known)}"
             raise BankFileError(f"line {line}: {saying}", [EntryError(where=f"line {line}", path=name, message=saying)])
         try:
-            settled[name] = settle(member, typed=name == "extra", path=name)
+            settled[name] = settle(member, typed=name == "extra")
         except Unsettled as error:
-            raise BankFileError(f"line {line}: `{error.path}`: {error.message}") from None
+            raise BankFileError(f"line {line}: `{error.within(name).path}`: {error.message}") from None
     return settled
 
 

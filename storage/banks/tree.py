@@ -48,76 +48,88 @@ class Tree:
 class Unsettled(Exception):
     """A value that cannot be kept; `path` is dotted."""
 
-    def __init__(self, path: str, message: str) -> None:
+    def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.path = path
+        self.path = ""
         self.message = message
 
+    def within(self, name: str) -> Unsettled:
+        """The same, seen from one level further out."""
+        self.path = f"{name}.{self.path}" if self.path else name
+        return self
 
-def settle(value: object, *, typed: bool | None = False, path: str = "", depth: int = 0) -> JsonValue:
+
+def settle(value: object, *, typed: bool | None = False, depth: int = 0) -> JsonValue:
     """`value` with every `Written` scalar turned into text, number, flag or null by the place it stands at.
 
     `typed` None keeps everything below as text, whatever its name. Raises `Unsettled`.
     """
     if isinstance(value, Written):
-        return _scalar(str(value), typed=bool(typed), path=path)
+        return _scalar(str(value), typed=bool(typed))
     if isinstance(value, str):
-        return _keepable(value, path)
+        return _keepable(value)
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if depth >= MAX_DEPTH:
-        raise Unsettled(path, f"nested deeper than {MAX_DEPTH} levels; no question needs that")
+        raise Unsettled(f"nested deeper than {MAX_DEPTH} levels; no question needs that")
     if isinstance(value, list):
-        return [settle(item, typed=typed, path=_join(path, str(at)), depth=depth + 1) for at, item in enumerate(value)]
+        items: list[JsonValue] = []
+        for item in value:
+            try:
+                items.append(settle(item, typed=typed, depth=depth + 1))
+            except Unsettled as error:
+                raise error.within(str(len(items))) from None
+        return items
     assert isinstance(value, dict)
-    settled: dict[str, JsonValue] = {}
+    members: dict[str, JsonValue] = {}
     for name, member in value.items():
-        below = None if typed is None else typed or name in _TYPED
-        where = _join(path, _keepable(str(name), path))
-        settled[str(name)] = settle(member, typed=below, path=where, depth=depth + 1)
-    return settled
+        plain = _keepable(str(name))
+        try:
+            members[plain] = settle(member, typed=None if typed is None else typed or plain in _TYPED, depth=depth + 1)
+        except Unsettled as error:
+            raise error.within(plain) from None
+    return members
 
 
 def settle_question(value: dict[str, object]) -> dict[str, JsonValue]:
     """A question's members settled; a member that is left empty is as good as absent."""
     settled: dict[str, JsonValue] = {}
     for name, member in value.items():
-        _keepable(name, "")
+        plain = _keepable(str(name))
         # The names in a match's key are ids of choices, and one may be called `min` or `value`.
-        typed = None if name == "key" and value.get("kind") == "match" else name in _TYPED
-        known = settle(member, typed=typed, path=name, depth=1)
+        typed = None if plain == "key" and value.get("kind") == "match" else plain in _TYPED
+        try:
+            known = settle(member, typed=typed, depth=1)
+        except Unsettled as error:
+            raise error.within(plain) from None
         if known is not None:
-            settled[str(name)] = known
+            settled[plain] = known
     return settled
 
 
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-def _keepable(text: str, path: str) -> str:
+def _keepable(text: str) -> str:
     found = _UNKEEPABLE.search(text)
     if found is not None:
-        raise Unsettled(path, f"the character U+{ord(found[0]):04X} is not text; remove it")
+        raise Unsettled(f"the character U+{ord(found[0]):04X} is not text; remove it")
     return text
 
 
-def _scalar(text: str, *, typed: bool, path: str) -> JsonValue:
+def _scalar(text: str, *, typed: bool) -> JsonValue:
     if text in ("", "~", "null"):
         return None
     if not typed:
-        return _keepable(text, path)
+        return _keepable(text)
     if text in ("true", "false"):
         return text == "true"
     number = _NUMBER.fullmatch(text)
     if number is None:
-        return _keepable(text, path)
+        return _keepable(text)
     if number[1] is None and number[2] is None:
         # Databases keep 64-bit integers; Python would also take minutes over a million digits.
         if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
-            raise Unsettled(path, f"the number {text[:40]} is beyond 64 bits; write it as text, in quotes")
+            raise Unsettled(f"the number {text[:40]} is beyond 64 bits; write it as text, in quotes")
         return int(text)
     real = float(text)
     if not math.isfinite(real):
-        raise Unsettled(path, f"the number {text[:40]} is too large to be kept")
+        raise Unsettled(f"the number {text[:40]} is too large to be kept")
     return real
