@@ -221,6 +221,7 @@ OPEN = {
     "/static/broadcast.js",
     "/static/contest.js",
     "/static/icon.svg",
+    "/static/once.js",
     "/static/progress.js",
     "/static/star.js",
     "/static/style.css",
