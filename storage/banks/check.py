@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ from storage.banks.file import BankFile, BankFileError, Entry, shown
 from storage.banks.subjects import BASES, question_models
 
 MAX_ERRORS = 1000
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,19 @@ def check(bank: BankFile, known: Subject | None, requested: str | None) -> Check
             entry.content["topic"] = slug
         found = _faults(entry, subject, models, seen, questions)
         errors.extend(EntryError(where=entry.place_of(path), path=path, message=message) for path, message in found)
+    errors.sort(key=_place)
     if len(errors) > MAX_ERRORS:
         more = len(errors) - MAX_ERRORS
         errors[MAX_ERRORS:] = [EntryError(where="file", path="", message=f"and {more} more errors")]
     return Checked(subject, questions, errors)
+
+
+def _place(error: EntryError) -> tuple[str, int]:
+    """From the top down: the sheet, where there is one, and the number of the line or row."""
+    in_text = error.where.startswith("line ")
+    sheet, cell = ("", error.where) if in_text else error.where.rpartition("!")[::2]
+    number = _NUMBER.search(cell)
+    return sheet, int(number[0]) if number is not None else 0
 
 
 def _titles(subject: Subject) -> dict[str, str]:

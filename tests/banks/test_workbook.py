@@ -216,6 +216,11 @@ def test_what_is_wrong_is_named_by_its_cell(changed: dict[str, Any], where: str,
     assert (where, path) in places(checked(HEAD, single(**changed)))
 
 
+def test_what_is_wrong_is_told_from_the_top_of_the_sheet_down() -> None:
+    rows = [single("q1", difficulty=9), single("q2", key="z"), single("q3", topic="space"), single("q4", key="z")]
+    assert [where for where, _ in places(checked(HEAD, *rows))] == ["Лист1!D2", "Лист1!I3", "Лист1!C4", "Лист1!I5"]
+
+
 def test_a_missing_id_and_one_that_stands_twice() -> None:
     assert places(checked(HEAD, single(None))) == [("Лист1!A2", "id")]
     found = checked(HEAD, single(), single())
