@@ -155,7 +155,7 @@ _SENTENCES: Final = (
     mark("{value} is no pair; write them as l1=r2, l2=r1"),
     mark("{value} is matched twice"),
     mark("{value} is no slug with a title; use lower-case Latin letters, digits, `-` and `_`"),
-    mark("an example row of the template"),
+    mark("an example row of the template; to keep what you wrote in it, give it an id of your own"),
     mark("{value} has {count} bytes; at most {bound} are kept"),
     mark("{value} is none of PNG, JPEG, GIF, WebP and SVG"),
     mark("{value} is a data: URI without data"),

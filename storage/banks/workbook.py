@@ -26,6 +26,7 @@ from storage.banks.file import MAX_QUESTIONS, BankFile, BankFileError, Entry, Qu
 
 MOST_CELLS = 8_000_000
 _HEADING_WITHIN = 20  # rows
+_EXAMPLE_ROW = "an example row of the template; to keep what you wrote in it, give it an id of your own"
 OWN_SHEETS = ("subject", "help", "lists")
 CELL = re.compile(r"(?P<sheet>.*)!(?P<column>[A-Z]{0,3})(?P<row>[0-9]+)(?:, .*)?", re.DOTALL)
 
@@ -159,7 +160,7 @@ def _take_sheet(sheet: Sheet, bank: BankFile) -> int:
         own_id = _text(cells.get("id", "")).strip()
         where = f"{sheet.name}!{index}" + (f", {own_id[:100]}" if own_id.isprintable() and own_id else "")
         if own_id.startswith(EXAMPLE):
-            bank.skipped.append(SkippedEntry(where=where, reason="an example row of the template"))
+            bank.skipped.append(SkippedEntry(where=where, reason=_EXAMPLE_ROW))
             continue
         if len(bank.entries) >= MAX_QUESTIONS:
             raise BankFileError(f"{where}: more than {MAX_QUESTIONS} questions; split the file")
