@@ -176,7 +176,9 @@ async def test_a_form_needs_what_its_own_page_was_given(visitor: aiohttp.ClientS
             assert response.status == 403
     async with visitor.post("/profile", data={"name": "Анна", "csrf": await _csrf(visitor)}) as response:
         assert response.status == 200
-        assert 'value="Анна"' in await response.text()
+        page = await response.text()
+    assert 'value="Анна"' in page
+    assert "Сохранено." in page
 
 
 async def test_who_sends_a_form_of_an_older_visit_is_told_so_and_led_back_to_it(visitor: aiohttp.ClientSession) -> None:

@@ -34,7 +34,7 @@ async def change(visit: Visit) -> web.Response:
         )
     except m.Invalid as refusal:
         return await _profile(visit, faults(refusal))
-    return see("/profile")
+    return see("/profile", saved="yes")
 
 
 async def link(visit: Visit) -> web.Response:
