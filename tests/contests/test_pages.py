@@ -48,8 +48,7 @@ async def test_a_student_joins_takes_part_and_sees_the_places(admin: Client, ann
     await anna.send(
         "/training/answer", {"training": training[1], "question": "number", "kind": "number", "answer": "0,5"}
     )
-    page = await anna.see(place)
-    assert "Your place: 1" in page
+    page = await anna.sees("Your place: 1", place)
     assert "Anna" in page
     path, _ = await anna.send(f"{place}/start")
     assert path == f"/trainings/{training[1]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,13 @@ class Visitor:
         async with self.session.get(path) as response:
             assert response.status == status, path
             return unescape(await response.text())
+
+    async def sees(self, text: str, path: str) -> str:
+        """The page once it has this text, which figures may bring a little later."""
+        async with asyncio.timeout(30.0):
+            while text not in (page := await self.see(path)):
+                await asyncio.sleep(0.05)
+        return page
 
     async def send(
         self, path: str, form: Mapping[str, str | list[str]] | None = None, status: int = 200
