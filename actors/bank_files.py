@@ -10,6 +10,7 @@ import asyncio
 import ctypes
 import gc
 import multiprocessing
+import os
 import signal
 from array import array
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -76,6 +77,9 @@ def prepare_process() -> None:
     gc.disable()
     gc.freeze()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is None or os.getppid() != parent.pid:  # it died before it was asked for
+        os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,19 @@ from storage.mongo import questions
 from storage.mongo.client import Database, is_transient
 
 AIKEN = "Which?\nA. This\nB. That\nANSWER: A\n"
+# A service that is killed when its process has only just been begun.
+KILLED_AT_ONCE = """
+import asyncio, os, signal
+from actors.bank_process import BankProcess
+
+async def main():
+    executor = BankProcess("mongodb://127.0.0.1:1/apo")._start()
+    executor.submit(print)
+    print(*executor._processes, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
 # The same question as the first of `many`, by another id.
 AIKEN_AS_JSON = b"""{"questions": [{"id": "other", "kind": "single", "topic": "general", "difficulty": 3,
     "text": "Which of 0?", "options": [{"id": "a", "text": "This"}, {"id": "b", "text": "That"}], "key": "a"}]}"""
@@ -87,6 +101,16 @@ async def test_questions_of_the_bank_that_say_the_same_are_named_but_not_the_que
     assert again.unchanged == 1
     assert "of the bank" not in str(again.warnings)
     assert any(one.message.startswith("the same text as aiken-") for one in other.warnings)
+
+
+async def test_no_process_outlives_a_service_that_is_killed_while_it_begins() -> None:
+    service = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED_AT_ONCE, stdout=asyncio.subprocess.PIPE)
+    assert service.stdout is not None
+    begun = int(await service.stdout.readline())
+    await service.wait()
+    async with asyncio.timeout(20):
+        while psutil.pid_exists(begun):
+            await asyncio.sleep(0.1)
 
 
 def out_of_memory(*_: object) -> None:
