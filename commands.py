@@ -27,7 +27,7 @@ from rich.progress import (
 
 import checks
 from actors import exports
-from actors.accounts import CACHE_SECONDS, add_user
+from actors.accounts import CACHE_SECONDS, PASSWORD_BYTES, add_user, set_password
 from actors.bank import Bank
 from actors.bank_desk import BankDesk
 from actors.bank_files import Progress
@@ -78,6 +78,8 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
                 return await _write_template(options, settings)
             case "user", "add":
                 return await _add_user(options, settings)
+            case "user", "password":
+                return await _set_password(options, settings)
             case "user", "role":
                 return await _change_role(options, settings)
             case "export", _:
@@ -253,7 +255,7 @@ def _line(file: Path, error: m.EntryError) -> str:
 
 
 async def _add_user(options: argparse.Namespace, settings: Settings) -> int:
-    password = await _given_password() if options.password_stdin else secrets.token_urlsafe(12)
+    password = await _given_password() if options.password_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
     passwords = Passwords()
     try:
         async with _connected(settings) as connected:
@@ -291,6 +293,23 @@ async def _given_password() -> str:
         return line.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
         raise Failed("the password on the standard input is not text in UTF-8") from None
+
+
+async def _set_password(options: argparse.Namespace, settings: Settings) -> int:
+    password = await _given_password() if options.password_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
+    passwords = Passwords()
+    try:
+        async with _connected(settings) as connected:
+            if not await set_password(connected.postgres, passwords, options.login, password):
+                raise Failed(f"there is no user {options.login!r}; `user add {options.login}` opens an account")
+    except m.Invalid as refusal:
+        raise Failed("; ".join(map(_needed, refusal.errors))) from None
+    finally:
+        passwords.close()
+    _say(f"{options.login} has a new password; where they are signed in ends within {CACHE_SECONDS} seconds")
+    if not options.password_stdin:
+        _say(f"password: {password}")
+    return DONE
 
 
 async def _change_role(options: argparse.Namespace, settings: Settings) -> int:

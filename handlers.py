@@ -154,6 +154,7 @@ def administration_handlers(administration: Administration, audit: AuditLog) -> 
         m.ShowUser: administration.show_user,
         m.ChangeUser: administration.change_user,
         m.EraseUser: administration.erase_user,
+        m.ResetPassword: administration.reset_password,
         m.MakeSpreadsheet: administration.make_spreadsheet,
         m.MakeContestSpreadsheet: administration.make_contest_spreadsheet,
         m.ListParked: administration.list_parked,

@@ -40,6 +40,7 @@ from protocols.messages import (
     Language,
     LinkCode,
     Login,
+    MadeUpPassword,
     NotFound,
     OpenToken,
     Password,
@@ -59,6 +60,7 @@ from storage.postgres.pool import Pool, is_transient
 
 TOKEN_LIFE = timedelta(days=30)
 TOKENS_A_USER = 50
+PASSWORD_BYTES = 12  # of one that is made up, as 16 characters
 LINK_CODE_LIFE = timedelta(minutes=10)
 LINK_CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that look alike
 LINK_CODE_LENGTH = 8
@@ -227,6 +229,19 @@ class Accounts:
         """The user was changed, blocked or erased: read anew from now on."""
         self._changes += 1
         self._users.pop(user, None)
+
+    async def reset_password(self, user: int) -> MadeUpPassword:
+        """Raises Conflict where there is no login to go with it, as of a user who comes by a messenger alone."""
+        password = secrets.token_urlsafe(PASSWORD_BYTES)
+        changed = await sql.replace_password(self._pool, user, await self._passwords.hash(password))
+        if changed is None:
+            raise Conflict("This account has no login: they come by a messenger, which knows them without a password")
+        login, dropped = changed
+        self._changes += 1
+        for hashed in dropped:
+            self._tokens.pop(hashed, None)
+        self._logins.forget(login.lower())
+        return MadeUpPassword(login=login, password=password)
 
     async def set_role(self, login: str, role: Role) -> None:
         """Raises NotFound."""
@@ -448,6 +463,7 @@ class Accounts:
 
 
 _ADD_USER = TypeAdapter(tuple[Login, Password, PersonName])
+_PASSWORD: TypeAdapter[str] = TypeAdapter(Password)
 
 
 async def add_user(
@@ -481,6 +497,18 @@ async def add_user(
         raise _taken(login) from None
     user: int = row["id"]
     return user
+
+
+async def set_password(pool: Pool, passwords: Passwords, login: str, password: str) -> bool:
+    """A password set from the command line; False where nobody has the login. Raises Invalid."""
+    try:
+        password = _PASSWORD.validate_python(password)
+    except ValidationError as error:
+        errors = (FieldError(path="password", message=error.errors()[0]["msg"]),)
+        raise Invalid(f"password: {errors[0].message}", errors) from None  # it stands in the original
+    _refuse_login_as_password(login, password)
+    row = await sql.user_by_login(pool, login.lower())
+    return row is not None and await sql.replace_password(pool, row["id"], await passwords.hash(password)) is not None
 
 
 def _refuse_login_as_password(login: str, password: str) -> None:

@@ -108,6 +108,15 @@ class Administration:
         log.info("a user was erased", target=message.target, by=message.user)
         return m.Done()
 
+    async def reset_password(self, message: m.ResetPassword) -> m.MadeUpPassword:
+        """Raises NotFound, Conflict where there is no login, and for oneself."""
+        if message.target == message.user:
+            raise m.Conflict("You would sign yourself out: ask another administrator, or run `user password`")
+        await self.show_user(m.ShowUser(user=message.user, target=message.target))
+        made = await self._accounts.reset_password(message.target)
+        log.info("a password was reset", target=message.target, by=message.user)
+        return made
+
     # --- Spreadsheets ----------------------------------------------------------------------------------------
 
     async def make_contest_spreadsheet(self, message: m.MakeContestSpreadsheet) -> m.Download:

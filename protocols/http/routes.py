@@ -723,6 +723,16 @@ ROUTES: Final[tuple[Route, ...]] = (
         conflict="It is oneself.",
         note="Everything personal is erased; the statistics of questions stay. For administrators.",
     ),
+    Route(
+        "POST",
+        "/admin/users/{target}/password",
+        m.ResetPassword,
+        m.MadeUpPassword,
+        ADMINISTRATION,
+        "Give a user a new password",
+        conflict="It is oneself, or they have no login: they come by a messenger alone.",
+        note="It is made up and told once; all their tokens end. For administrators.",
+    ),
     *(
         Route(
             "GET",

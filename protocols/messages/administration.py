@@ -65,6 +65,18 @@ class EraseUser(ShowUser):
     """Everything personal is erased; the statistics of questions stay. Nobody erases themself by this."""
 
 
+class ResetPassword(ShowUser):
+    """A new password is made up for somebody who has lost theirs, and whoever is signed in with the old one is not any
+    more."""
+
+
+class MadeUpPassword(Message):
+    """Told once: what is kept is its hash."""
+
+    login: str
+    password: str
+
+
 class MakeSpreadsheet(AdminCommand):
     """Its headings are in `language`, or in that of whoever asks."""
 

@@ -96,6 +96,19 @@ async def set_password_hash(db: Executor, user: int, old: str, new: str) -> None
     await db.execute("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2", user, old, new)
 
 
+async def replace_password(pool: Pool, user: int, new: str) -> tuple[str, list[bytes]] | None:
+    """Set the hash of another password and drop all tokens; returns the login and the hashes of the tokens, None where
+    the user has no login."""
+    async with _user_locked(pool, user) as (connection, _):
+        login = await connection.fetchval(
+            "UPDATE users SET password_hash = $2 WHERE id = $1 AND login IS NOT NULL RETURNING login", user, new
+        )
+        if login is None:
+            return None
+        dropped = await connection.fetch("DELETE FROM tokens WHERE user_id = $1 RETURNING hash", user)
+        return login, [row["hash"] for row in dropped]
+
+
 async def set_role(db: Executor, login: str, role: Role) -> int | None:
     """Change the role; returns the user's id, None when there is no such login."""
     user: int | None = await db.fetchval(

@@ -71,7 +71,8 @@ async def test_what_is_changed_is_known_at_once(admin: Client, student: Client, 
     await student.refused(403, "GET", "/admin/questions")
 
 
-async def test_nobody_blocks_or_erases_themself_here(admin: Client) -> None:
+async def test_nobody_blocks_erases_or_signs_out_themself_here(admin: Client) -> None:
+    await admin.refused(409, "POST", f"/admin/users/{admin.id}/password")
     await admin.refused(409, "PATCH", f"/admin/users/{admin.id}", {"blocked": True})
     await admin.refused(409, "DELETE", f"/admin/users/{admin.id}")
     assert (await admin.get("/me"))["role"] == "admin"
@@ -108,6 +109,21 @@ async def test_who_is_erased_is_gone_and_the_figures_of_questions_stay(
     await admin.refused(404, "GET", f"/admin/users/{student.id}")
     await admin.refused(404, "DELETE", f"/admin/users/{student.id}")
     assert await own.statistics("single") == {"answered": 1, "correct": 1}
+
+
+async def test_who_has_lost_the_password_gets_a_new_one_and_every_sign_in_with_the_old_one_ends(
+    admin: Client, guest: Client
+) -> None:
+    user = await guest.register()
+    made = await admin.ask("POST", f"/admin/users/{user.id}/password")
+    assert made["login"] == user.login
+    await user.refused(401, "GET", "/me")
+    await guest.refused(401, "POST", "/tokens", {"login": user.login, "password": PASSWORD})
+    granted = await guest.post("/tokens", {"login": user.login, "password": made["password"]}, status=201)
+    assert granted["user"]["id"] == user.id
+    (act,) = (await admin.get(f"/admin/audit?by={admin.id}&limit=1"))["items"]
+    assert (act["act"], act["outcome"]) == ("ResetPassword", "done")
+    assert made["password"] not in str(act)
 
 
 # --- Spreadsheets --------------------------------------------------------------------------------------------

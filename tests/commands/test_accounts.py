@@ -1,4 +1,4 @@
-"""`user add` and `user role`, beside a running service."""
+"""`user add`, `user role` and `user password`, beside a running service."""
 
 import re
 
@@ -74,3 +74,19 @@ def test_a_role_of_nobody_is_refused_with_the_mend(house: House) -> None:
     assert done.status == 1
     assert "no user 'nobody-here'" in done.err
     assert "user add nobody-here" in done.err
+
+
+def test_who_has_lost_the_password_gets_another_one(house: House) -> None:
+    old = _added(house, "forgetful")
+    done = house.run("user", "password", "Forgetful")
+    assert done.status == 0, done.said
+    found = re.search(r"^password: (\S+)$", done.out, re.MULTILINE)
+    assert found is not None
+    assert found[1] != old
+    assert house.ask("/me", token=house.token("forgetful", found[1]))["login"] == "forgetful"
+
+
+def test_a_password_for_nobody_is_told_with_the_mend(house: House) -> None:
+    done = house.run("user", "password", "nobody-here")
+    assert done.status == 1
+    assert "there is no user 'nobody-here'; `user add nobody-here` opens an account" in done.err

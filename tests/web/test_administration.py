@@ -54,14 +54,19 @@ async def test_a_user_is_found_gets_a_role_is_blocked_and_erased(
         await guest.refused(403, "POST", "/tokens", {"login": user.login, "password": PASSWORD})
         await person.press_named("Разблокировать")
         assert (await user.get("/me"))["role"] == "editor"
+        await page.get_by_text("Пароль забыт").click()
+        await person.press_named("Задать новый пароль")
+        made = await page.locator("[role=status] code").inner_text()
+        await guest.post("/tokens", {"login": user.login, "password": made}, status=201)
         await page.get_by_role("link", name="Удалить этого пользователя").click()
         await person.press_named("Удалить навсегда")
         await page.wait_for_url("**/admin/users")
         await user.refused(401, "GET", "/me")
         await person.go(f"/admin/audit?by={admin.id}")
         await expect(page.locator("tbody tr").first).to_contain_text(f"удалил пользователя: {user.id}")
-    acts = (await admin.get(f"/admin/audit?by={admin.id}&limit=4"))["items"]
-    assert [act["act"] for act in acts] == ["EraseUser", "ChangeUser", "ChangeUser", "ChangeUser"]
+    acts = (await admin.get(f"/admin/audit?by={admin.id}&limit=5"))["items"]
+    changes = ["ChangeUser"] * 3
+    assert [act["act"] for act in acts] == ["EraseUser", "ResetPassword", *changes]
 
 
 @pytest.mark.thorough

@@ -100,6 +100,7 @@ CALLS = {
         GET /admin/users/{target}
         PATCH /admin/users/{target}
         DELETE /admin/users/{target}
+        POST /admin/users/{target}/password
         GET /admin/exports/users.xlsx
         GET /admin/exports/results.xlsx
         GET /admin/exports/questions.xlsx
@@ -179,6 +180,7 @@ SEEN = {
         GET /admin/users
         GET /admin/users/{user}
         POST /admin/users/{user}
+        POST /admin/users/{user}/password
         GET /admin/users/{user}/erase
         POST /admin/users/{user}/erase
         GET /admin/exports

@@ -61,6 +61,7 @@ ACTS: Final = {
     "MakeSpreadsheet": mark("took a spreadsheet"),
     "PauseBroadcast": mark("paused a mass message"),
     "RestoreQuestion": mark("brought a question back"),
+    "ResetPassword": mark("gave a user a new password"),
     "ResumeBroadcast": mark("let a mass message go on"),
     "RetryAllParked": mark("retried all parked steps"),
     "RetryParked": mark("retried a parked step"),
@@ -89,9 +90,11 @@ async def user(visit: Visit) -> web.Response:
     return await _user(visit)
 
 
-async def _user(visit: Visit, problem: str | None = None, status: int = 200) -> web.Response:
+async def _user(
+    visit: Visit, problem: str | None = None, status: int = 200, made: m.MadeUpPassword | None = None
+) -> web.Response:
     shown = await visit.expect(m.ManagedUser, said(m.ShowUser, user=visit.user, target=visit.part("user")))
-    return render(visit, "user.html", status=status, shown=shown, problem=problem, ROLE_NAMES=ROLE_NAMES)
+    return render(visit, "user.html", status=status, shown=shown, problem=problem, made=made, ROLE_NAMES=ROLE_NAMES)
 
 
 async def change_user(visit: Visit) -> web.Response:
@@ -103,6 +106,20 @@ async def change_user(visit: Visit) -> web.Response:
         problem = visit.t("Nobody blocks themself, and the last administrator keeps the role.")
         return await _user(visit, problem, 409)
     return see(f"/admin/users/{target}")
+
+
+async def reset_password(visit: Visit) -> web.Response:
+    try:
+        made = await visit.expect(m.MadeUpPassword, said(m.ResetPassword, user=visit.user, target=visit.part("user")))
+    except m.Conflict:
+        own = str(visit.user) == visit.part("user")
+        problem = (
+            visit.t("Another administrator gives you a new password.")
+            if own
+            else visit.t("They have no login: they come by Telegram, without a password.")
+        )
+        return await _user(visit, problem, 409)
+    return await _user(visit, made=made)
 
 
 async def erase_form(visit: Visit) -> web.Response:
@@ -199,6 +216,7 @@ PAGES: Final = (
     Page("GET", "/admin/users", users, role="admin"),
     Page("GET", "/admin/users/{user}", user, role="admin"),
     Page("POST", "/admin/users/{user}", change_user, role="admin"),
+    Page("POST", "/admin/users/{user}/password", reset_password, role="admin"),
     Page("GET", "/admin/users/{user}/erase", erase_form, role="admin"),
     Page("POST", "/admin/users/{user}/erase", erase, role="admin"),
     Page("GET", "/admin/exports", spreadsheets, role="admin"),
