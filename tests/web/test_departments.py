@@ -331,6 +331,6 @@ async def test_a_report_is_answered_and_the_student_hears_of_it(
     await one.sees("Спасибо, исправлено!")
     async with somebody(browser, service, "phone", "touch") as person:
         await sign_in(person, student.login)
-        await expect(person.page.locator(".notice")).to_contain_text("И вам спасибо!")
+        await expect(person.page.locator("article.notice")).to_contain_text("И вам спасибо!")
         await person.press_named("Прочитано")
-        await expect(person.page.locator(".notice")).to_have_count(0)
+        await expect(person.page.locator("article.notice")).to_have_count(0)
