@@ -164,6 +164,11 @@ class Session(pyrogram.session.Session):
                 raise
             # Telegram refused with an error that Pyrogram does not know, and cannot write down in this folder.
             raise BadRequest("[400 UNKNOWN]") from error
+        finally:
+            # `wait_for` of Python 3.11, by which Pyrogram waits, swallows a cancellation that comes with the answer.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
 
     async def recv_worker(self) -> None:
         await super().recv_worker()  # type: ignore[no-untyped-call]

@@ -354,10 +354,8 @@ async def _commanded(turn: Turn, meant: OfBroadcast) -> Broadcast:
 async def follow(ask: Asked, sender: Sends, chat: Chat, number: int, zone: ZoneInfo) -> None:
     """Let the progress bar that a chat shows edit itself until there is nothing more to see."""
     t, peer, menu = texts(chat.language, zone), Peer(chat.telegram, chat.access_hash), chat.state.get("menu")
-    running, task = isinstance(menu, int), asyncio.current_task()
-    assert task is not None
-    # An edit that is answered just as it is cancelled ends as if nothing were (`wait_for` of Python 3.11 in Pyrogram).
-    while running and not task.cancelling():
+    running = isinstance(menu, int)
+    while running:
         assert isinstance(menu, int)
         await asyncio.sleep(FOLLOW_SECONDS)
         try:
