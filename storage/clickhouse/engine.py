@@ -61,7 +61,9 @@ class _OwnThread:
     async def run(self, call: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
         try:
-            return await asyncio.wait_for(loop.run_in_executor(self._executor, call), QUERY_SECONDS)
+            # Not `wait_for`: that of Python 3.11 swallows a cancellation that comes with the answer, and relays go on.
+            async with asyncio.timeout(QUERY_SECONDS):
+                return await loop.run_in_executor(self._executor, call)
         except TimeoutError:
             raise ClickHouseError(f"no answer within {QUERY_SECONDS:.0f} seconds", transient=True) from None
 
