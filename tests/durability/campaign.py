@@ -78,13 +78,17 @@ class School:
 
 async def caught_up(url: str) -> None:
     """Wait until the relays say that they have carried everything onward, and nothing is new."""
-    async with aiohttp.ClientSession() as http, asyncio.timeout(CATCH_UP_SECONDS):
-        while True:
-            async with http.get(f"{url}/metrics") as response:
-                positions = dict(_positions(await response.text()))
-            if len(positions) == len(CARRIED) and len(set(positions.values())) == 1:
-                return
-            await asyncio.sleep(0.2)
+    positions: dict[str, float] = {}
+    try:
+        async with aiohttp.ClientSession() as http, asyncio.timeout(CATCH_UP_SECONDS):
+            while True:
+                async with http.get(f"{url}/metrics") as response:
+                    positions = dict(_positions(await response.text()))
+                if len(positions) == len(CARRIED) and len(set(positions.values())) == 1:
+                    return
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise TimeoutError(f"not caught up within {CATCH_UP_SECONDS} s: {positions}") from None
 
 
 def _positions(metrics: str) -> Iterator[tuple[str, float]]:
