@@ -1,7 +1,7 @@
 """What is done with a bank file: each function of the first part is a job of the process in `actors.bank_process`.
 
-The work reaches from the bytes of the file to what is stored, so that neither the file nor its questions ever are in
-the memory of the service, and an import of twenty thousand questions takes nothing of the time of its event loop.
+The work reaches from the bytes of the file to what is stored: its questions are read, checked and stored outside of the
+service, whose event loop is free for students even while twenty thousand of them are imported.
 """
 
 from __future__ import annotations
